@@ -1,0 +1,3 @@
+//! The ringbolt binary.
+
+fn main() {}

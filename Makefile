@@ -1,0 +1,54 @@
+# What a person runs. Each target installs what it lacks: as root on Debian by apt-get, otherwise it says what is missing.
+
+# Binary that the black-box tests start; any build of it will do.
+RINGBOLT_BIN ?= $(CURDIR)/target/debug/ringbolt
+# Processes of the black-box tests; they are written for two cores.
+TEST_WORKERS ?= 2
+export RINGBOLT_BIN TEST_WORKERS
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+
+.PHONY: run test test-long lint fmt bench units blackbox tools-test tools-lint binary
+
+run:
+	scripts/need build
+	cargo build --release --locked --package ringbolt
+	./target/release/ringbolt serve --listen 127.0.0.1:8071 --store sqlite:ringbolt-data/ringbolt.db
+
+test: units blackbox
+
+test-long: units
+	$(MAKE) blackbox TEST_LONG=1
+
+# Unit, property, simulation and conformance tests.
+units: tools-test
+	cargo nextest run --workspace --locked
+	cargo test --doc --workspace --locked
+
+# The built binary against real clients.
+blackbox: tools-test binary
+	tests/run
+
+binary:
+	cargo build --locked --package ringbolt
+
+lint: tools-lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+	cargo deny --locked check bans licenses sources
+	cargo machete crates
+	cargo nextest run --locked --package ringbolt-testkit --test edges
+
+fmt:
+	cargo fmt --all
+
+bench:
+	scripts/need build
+	cargo build --release --locked --package ringbolt
+	bench/run
+
+tools-test:
+	scripts/need build test
+
+tools-lint:
+	scripts/need build lint

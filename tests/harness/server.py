@@ -1,0 +1,165 @@
+"""The server under test: the built binary in a process of its own, with its own folder and port."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+
+from .api import Api
+from .ports import free_port
+
+ADMIN_TOKEN = "black-box-admin-token-0123456789abcdef"
+LOOPBACK = "127.0.0.0/8"
+
+
+def binary():
+    """Path of the binary under test, from RINGBOLT_BIN."""
+    path = os.environ.get("RINGBOLT_BIN") or str(Path(__file__).parents[2] / "target/debug/ringbolt")
+    assert os.access(path, os.X_OK), f"no binary at {path}; build one or set RINGBOLT_BIN"
+    return path
+
+
+def clean_environment(**settings):
+    """An environment without any RINGBOLT_ key or proxy of the caller, with the settings given."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("RINGBOLT_", "PYTEST_")) and not key.lower().endswith("_proxy")
+    }
+    return kept | {key: str(value) for key, value in settings.items()}
+
+
+def ringbolt(*arguments, timeout=60, cwd=None, stdin=None, **settings):
+    """Runs the binary to its end; returns the completed process with its output as text."""
+    return subprocess.run(
+        [binary(), *map(str, arguments)],
+        env=clean_environment(**settings),
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+class Server:
+    """One `ringbolt serve`; may be stopped, killed and started again on the same folder and port.
+
+    `settings` are environment variables; those without the RINGBOLT_ prefix get it.
+    """
+
+    def __init__(self, folder=None, *, allow=LOOPBACK, **settings):
+        self._temporary = None
+        if folder is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="ringbolt-test-")
+            folder = self._temporary.name
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = self.folder / "server.log"
+        self.settings = {
+            "RINGBOLT_LISTEN": f"127.0.0.1:{self.port}",
+            "RINGBOLT_STORE": f"sqlite:{self.folder / 'ringbolt.db'}",
+            "RINGBOLT_ADMIN_TOKEN": ADMIN_TOKEN,
+            "RINGBOLT_DELIVERY__ALLOW_NETWORKS": allow,
+            "RUST_LOG": os.environ.get("RINGBOLT_TEST_LOG", "info"),
+        }
+        self.settings |= {
+            key if key.startswith(("RINGBOLT_", "RUST_")) else f"RINGBOLT_{key}": value
+            for key, value in settings.items()
+        }
+        self.process = None
+        self.api = Api(self.url, ADMIN_TOKEN)
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *failure):
+        if failure[0] is not None:
+            print(f"--- last lines of the server's log ({self.log_path})\n{self.log()[-4_000:]}")
+        self.close()
+
+    def close(self):
+        self.api.close()
+        self.kill()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def spawn(self):
+        """Starts the process without waiting for anything."""
+        assert not self.running(), "already running"
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [binary(), "serve"],
+                env=clean_environment(**self.settings),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        return self
+
+    def start(self, within=15.0):
+        """Starts the process and waits until it is healthy; the seconds this took are in `started_in`."""
+        began = time.monotonic()
+        self.spawn().wait_healthy(within)
+        self.started_in = time.monotonic() - began
+        return self
+
+    def wait_healthy(self, within=15.0):
+        deadline = time.monotonic() + within
+        while True:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log()[-4_000:]}")
+            try:
+                if httpx.get(f"{self.url}/api/v1/health", timeout=2).status_code in (200, 204):
+                    return
+            except httpx.TransportError:
+                pass
+            assert time.monotonic() < deadline, f"not healthy within {within} s:\n{self.log()[-4_000:]}"
+            time.sleep(0.005)
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, within=40.0):
+        """SIGTERM and wait; returns the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.process.wait(within)
+
+    def kill(self):
+        """SIGKILL; the process is gone when this returns."""
+        if self.running():
+            self.process.kill()
+            self.process.wait(20)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def rss_kib(self, field="VmRSS"):
+        """Resident memory now, or its peak with field="VmHWM"."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(field):
+                return int(line.split()[1])
+        raise AssertionError(f"no {field}")
+
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def metric(self, name):
+        """Sum over all labels of one Prometheus sample name; None when there is no such sample."""
+        samples = [
+            float(line.rsplit(" ", 1)[1])
+            for line in self.api.get("/metrics").text.splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        return sum(samples) if samples else None

@@ -1,0 +1,24 @@
+"""Waiting for a condition instead of sleeping and hoping."""
+
+import time
+
+
+def eventually(condition, *, within=10.0, every=0.02, what=None):
+    """Calls `condition` until it gives something true, and returns that; fails after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what or condition}; last value {value!r}")
+        time.sleep(every)
+
+
+def never(condition, *, during, every=0.05, what=None):
+    """Watches `condition` for `during` seconds and fails when it gives something true: for promises of absence."""
+    deadline = time.monotonic() + during
+    while time.monotonic() < deadline:
+        value = condition()
+        assert not value, f"{what or condition} within {during} s: {value!r}"
+        time.sleep(every)

@@ -1,0 +1,90 @@
+"""Application-scoped tokens: what the customers' portal may do, and what it must not."""
+
+import httpx
+import pytest
+from svix.api import AppPortalAccessIn, ApplicationIn, EndpointIn, EventTypeIn, MessageIn
+
+from harness.sdk import refused
+from harness.waiting import eventually
+
+
+@pytest.fixture
+def portal(svix, sdk_as, app):
+    """The SDK with the token that the portal of `app` gets."""
+    return sdk_as(svix.authentication.app_portal_access(app, AppPortalAccessIn()).token)
+
+
+def test_access_is_a_url_and_a_token(svix, server, app):
+    access = svix.authentication.app_portal_access(app, AppPortalAccessIn(feature_flags=["beta"]))
+    assert access.url.startswith(server.url), "every address handed out begins with the public one"
+    assert access.token and access.token.rsplit(".", 1)[-1] not in ("us", "eu", "in", "ca", "au")
+
+
+def test_access_can_make_the_application(svix):
+    svix.authentication.app_portal_access(
+        "portal-made", AppPortalAccessIn(application=ApplicationIn(name="p", uid="portal-made"))
+    )
+    assert svix.application.get("portal-made").name == "p"
+
+
+def test_a_portal_manages_its_endpoints_and_reads_its_messages(svix, portal, api, app, receiver):
+    made = portal.endpoint.create(app, EndpointIn(url=receiver.url()))
+    assert portal.endpoint.get_secret(app, made.id).key
+    sent = svix.message.create(app, MessageIn(event_type="p.t", payload={"n": 1}))
+    eventually(lambda: api.destinations(app, sent.id)[made.id]["status"] == 0)
+    assert portal.message.get(app, sent.id).id == sent.id
+    assert portal.message_attempt.list_by_endpoint(app, made.id).data
+    portal.message_attempt.resend(app, sent.id, made.id)
+    receiver.wait(2)
+    portal.endpoint.delete(app, made.id)
+    assert portal.event_type.list().data is not None
+
+
+def test_a_portal_does_nothing_else(portal, app):
+    for call in (
+        lambda: portal.application.create(ApplicationIn(name="x")),
+        lambda: portal.application.list(),
+        lambda: portal.application.delete(app),
+        lambda: portal.message.create(app, MessageIn(event_type="p.t", payload={})),
+        lambda: portal.event_type.create(EventTypeIn(name="x.y", description="x")),
+        lambda: portal.authentication.app_portal_access(app, AppPortalAccessIn()),
+    ):
+        with refused(403):
+            call()
+
+
+def test_another_application_does_not_exist_for_it(portal, api):
+    foreign = api.application()
+    for call in (
+        lambda: portal.application.get(foreign),
+        lambda: portal.endpoint.list(foreign),
+        lambda: portal.endpoint.create(foreign, EndpointIn(url="http://127.0.0.1:9/")),
+        lambda: portal.message.list(foreign),
+    ):
+        with refused(404, "not_found"):
+            call()
+
+
+def test_logout_ends_the_token(svix, portal, app):
+    assert portal.endpoint.list(app).data == []
+    assert portal.authentication.logout() is None
+    with refused(401):
+        portal.endpoint.list(app)
+
+
+def test_a_portal_does_not_see_addresses(svix, portal, api, app, receiver):
+    receiver.close()
+    made = svix.endpoint.create(app, EndpointIn(url=receiver.url().replace("127.0.0.1", "localhost"))).id
+    sent = svix.message.create(app, MessageIn(event_type="p.t", payload={})).id
+    eventually(lambda: svix.message_attempt.list_by_msg(app, sent).data)
+    token = svix.authentication.app_portal_access(app, AppPortalAccessIn()).token
+    answer = api.with_token(token).get(f"/app/{app}/attempt/endpoint/{made}")
+    assert answer.status_code == 200 and answer.json()["data"]
+    assert "127.0.0.1" not in answer.text
+
+
+def test_a_token_that_is_no_token(server, app):
+    for headers in ({}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer "}):
+        answer = httpx.get(f"{server.url}/api/v1/app", headers=headers)
+        assert answer.status_code == 401, headers
+        assert answer.json()["code"] and answer.json()["detail"]

@@ -1,0 +1,62 @@
+//! Keeping the store in order: retention, size, health, copies.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use ringbolt_model::Timestamp;
+
+use super::StoreError;
+
+/// What one step of tidying did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// How many rows it removed or rewrote.
+    pub rows: usize,
+    /// How many unfinished deliveries ended because their content's time was over.
+    pub expired: usize,
+    /// Whether more is to be done at once.
+    pub more: bool,
+}
+
+/// How the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it can be written.
+    pub writable: bool,
+    /// What is wrong, for operators.
+    pub problem: Option<String>,
+}
+
+/// How large the store is, in bytes, and how much its writer has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// What it takes on disk.
+    pub on_disk: u64,
+    /// Of that, what is free for reuse.
+    pub free: u64,
+    /// Transactions committed since start.
+    pub commits: u64,
+    /// Writes in them.
+    pub writes: u64,
+    /// Time spent committing, in microseconds.
+    pub commit_micros: u64,
+}
+
+/// Keeping the store in order.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// One bounded step of tidying: content and rows past retention, what deleted applications and
+    /// endpoints owned, old idempotency keys, free pages. It holds the writer no longer than 20 ms.
+    async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError>;
+    /// The largest id of any kind that the store holds, as its integer.
+    async fn largest_id(&self) -> Result<u64, StoreError>;
+    /// Makes a consistent copy while serving. The target must not exist.
+    async fn backup(&self, to: PathBuf) -> Result<(), StoreError>;
+    /// How it is now.
+    fn health(&self) -> Health;
+    /// How large it is.
+    fn sizes(&self) -> Sizes;
+    /// Encrypts what older encryption keys encrypted with the first one; returns how many were left
+    /// to do before this step. Bounded, to be called until it returns 0.
+    async fn reencrypt(&self) -> Result<usize, StoreError>;
+}

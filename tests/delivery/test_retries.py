@@ -1,0 +1,213 @@
+"""Failures and what follows them: the schedule, Retry-After, 410, redirects, the breaker, the rate."""
+
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+
+from harness.receiver import Hang, Raw, Receiver, Reply, Reset, script
+from harness.server import Server
+from harness.waiting import eventually, never
+
+
+def gaps(arrivals):
+    return [later.at - earlier.at for earlier, later in zip(arrivals, arrivals[1:])]
+
+
+def status(api, app, message, endpoint):
+    return api.destinations(app, message)[endpoint]["status"]
+
+
+def test_retries_come_on_schedule_with_the_same_id_and_a_fresh_signature(api, app, receiver):
+    receiver.answer = Reply(500, b"not today")
+    endpoint = api.endpoint(app, receiver.url())
+    secret = api.secret(app, endpoint)
+    message = api.send(app, payload={"n": 1})
+    eventually(lambda: status(api, app, message, endpoint) == 2, what="given up")
+    arrivals = receiver.wait(4)
+    assert len(arrivals) == 4, "one try and three retries"
+    assert {arrival.id for arrival in arrivals} == {message}
+    assert len({arrival.body for arrival in arrivals}) == 1
+    for arrival in arrivals:
+        arrival.verify(secret)
+    # 200 ms, 200 ms, 400 ms, each with 20 % of jitter; a loaded machine may only be late.
+    for gap, planned in zip(gaps(arrivals), (0.2, 0.2, 0.4)):
+        assert gap >= planned * 0.8 - 0.01, gaps(arrivals)
+    attempts = api.attempts(app, message)
+    assert [one["responseStatusCode"] for one in attempts] == [500] * 4
+    assert attempts[0]["response"] == "not today"
+    never(lambda: receiver.count > 4, during=1.0, what="a fifth try")
+
+
+def test_a_retry_that_succeeds_ends_it(api, app, receiver):
+    receiver.answer = script(Reply(503), Reply(500), Reply(204))
+    endpoint = api.endpoint(app, receiver.url())
+    message = api.send(app)
+    eventually(lambda: status(api, app, message, endpoint) == 0)
+    assert receiver.count == 3
+    never(lambda: receiver.count > 3, during=0.8)
+
+
+@pytest.mark.parametrize("code", [200, 201, 202, 204, 206, 299])
+def test_every_2xx_is_success(api, app, receiver, code):
+    receiver.answer = Reply(code)
+    endpoint = api.endpoint(app, receiver.url())
+    message = api.send(app)
+    eventually(lambda: status(api, app, message, endpoint) == 0)
+    assert receiver.count == 1
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_redirects_fail_and_are_never_followed(api, app, receiver, code):
+    with Receiver() as elsewhere:
+        receiver.answer = Reply(code, headers={"location": elsewhere.url("/followed")})
+        endpoint = api.endpoint(app, receiver.url())
+        message = api.send(app)
+        eventually(lambda: status(api, app, message, endpoint) == 2)
+        assert {one["responseStatusCode"] for one in api.attempts(app, message)} == {code}
+        assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reset(), Raw(b"this is not HTTP\r\n\r\n"), Raw(b""), Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\ncontent-length: 3\r\n\r\nabc"),
+     Raw(b"HTTP/1.1 999999 No\r\n\r\n"), Raw(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000 + b"\r\n\r\n")],
+    ids=["reset", "not http", "nothing", "two lengths", "status", "huge head"],
+)  # fmt: skip
+def test_answers_that_are_none_are_failures_and_retried(server, api, app, receiver, reply):
+    receiver.answer = script(reply, Reply(200))
+    endpoint = api.endpoint(app, receiver.url())
+    message = api.send(app)
+    eventually(lambda: status(api, app, message, endpoint) == 0)
+    first = api.attempts(app, message)[-1]
+    assert (first["status"], first["responseStatusCode"]) == (2, 0)
+    assert first["response"], "its own word for what went wrong"
+    assert server.running()
+
+
+def test_a_receiver_that_hangs_times_out(api, app, receiver):
+    receiver.answer = script(Hang(), Reply(200))
+    endpoint = api.endpoint(app, receiver.url())
+    message = api.send(app)
+    eventually(lambda: status(api, app, message, endpoint) == 0, within=15)
+    first = api.attempts(app, message)[-1]
+    assert first["responseStatusCode"] == 0
+    assert "time" in first["response"].lower()
+    assert 2_500 <= first["responseDurationMs"] <= 6_000, "the timeout of this server is 3 s"
+
+
+def test_410_disables_at_once_with_its_reason(api, app, receiver):
+    receiver.answer = Reply(410)
+    endpoint = api.endpoint(app, receiver.url())
+    api.send(app)
+    eventually(lambda: api.endpoint_out(app, endpoint)["disabled"], what="disabled")
+    api.send(app)
+    never(lambda: receiver.count > 1, during=1.0, what="something more for an endpoint that is gone")
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_retry_after_holds_the_whole_lane(api, app, receiver, code):
+    receiver.answer = script(Reply(code, headers={"retry-after": "2"}), Reply(200))
+    endpoint = api.endpoint(app, receiver.url())
+    first = api.send(app)
+    refused = receiver.wait(1)[0]
+    eventually(lambda: api.attempts(app, first))
+    second = api.send(app)
+    eventually(lambda: status(api, app, first, endpoint) == status(api, app, second, endpoint) == 0)
+    for arrival in receiver.arrivals[1:]:
+        assert arrival.at - refused.at >= 1.9, "nothing goes to an endpoint that asked for time"
+
+
+def test_retry_after_with_another_status_holds_that_delivery_only(api, app, receiver):
+    receiver.answer = script(Reply(500, headers={"retry-after": "3"}), Reply(200))
+    endpoint = api.endpoint(app, receiver.url())
+    first = api.send(app)
+    receiver.wait(1)
+    eventually(lambda: api.attempts(app, first))
+    second = api.send(app)
+    arrivals = receiver.wait(3)
+    assert [arrival.id for arrival in arrivals] == [first, second, first]
+    assert arrivals[1].at - arrivals[0].at < 2.0
+    assert arrivals[2].at - arrivals[0].at >= 2.9
+    eventually(lambda: status(api, app, first, endpoint) == 0)
+
+
+def test_retry_after_may_be_a_date(api, app, receiver):
+    at = datetime.now(timezone.utc) + timedelta(seconds=4)
+    receiver.answer = script(Reply(503, headers={"retry-after": format_datetime(at, usegmt=True)}), Reply(200))
+    api.endpoint(app, receiver.url())
+    api.send(app)
+    arrivals = receiver.wait(2, within=15)
+    assert arrivals[1].at - arrivals[0].at >= 2.0, "later than the schedule says"
+
+
+@pytest.mark.parametrize("value", ["-1", "1.5e9", "soon", "", "120s", "99999999999999999999999999x"])
+def test_a_retry_after_that_is_none_is_ignored(api, app, receiver, value):
+    receiver.answer = script(Reply(500, headers={"retry-after": value}), Reply(200))
+    api.endpoint(app, receiver.url())
+    api.send(app)
+    assert gaps(receiver.wait(2))[0] < 3
+
+
+def test_the_rate_is_kept_and_used(api, app, receiver):
+    api.endpoint(app, receiver.url(), throttleRate=10)
+    for n in range(60):
+        api.send(app, payload={"n": n})
+    arrivals = receiver.wait(60, within=20)
+    # The first second may hold a burst that had been saved up; measure between then and the end.
+    started = arrivals[0].at
+    window = [arrival.at for arrival in arrivals if arrival.at - started > 0.5]
+    rate = (len(window) - 1) / (window[-1] - window[0])
+    assert 9.0 <= rate <= 11.0, f"{rate:.2f} a second"
+    worst = max(sum(1 for b in arrivals if 0 <= b.at - a.at < 1.0) for a in arrivals)
+    assert worst <= 21, f"{worst} within one second, with a burst of one second allowed"
+
+
+def test_the_breaker_opens_and_probes_and_releases_in_order():
+    """Ten failures in a row open it: nobody's tries are used up meanwhile, and what waits comes in order."""
+    with Server(DELIVERY__RETRY_SCHEDULE="100ms,100ms,100ms,100ms,100ms", DELIVERY__TIMEOUT="3s") as server, Receiver() as receiver:
+        api = server.api
+        app = api.application()
+        receiver.answer = Reply(500)
+        endpoint = api.endpoint(app, receiver.url())
+        first = [api.send(app, payload={"n": n}) for n in range(10)]
+        receiver.wait(10)
+        time.sleep(0.5)
+        opened_at = receiver.count
+        waiting = [api.send(app, payload={"n": 100 + n}) for n in range(200)]
+        # One probe at a time, at a growing interval: a couple a second at most, not the 1,200 tries owed.
+        time.sleep(2)
+        assert receiver.count - opened_at < 60, f"{receiver.count - opened_at} tries while the breaker is open"
+        spent = [len(api.attempts(app, m)) for m in waiting]
+        assert sum(spent) < 60 and max(spent) <= 6
+        assert all(status(api, app, m, endpoint) == 1 for m in waiting[50:]), "still pending, not given up"
+        before = len(receiver.arrivals)
+        receiver.answer = Reply(200)
+        eventually(lambda: all(receiver.ids[m] for m in waiting) and all(
+            status(api, app, m, endpoint) == 0 for m in waiting[-5:]), within=90, what="released")  # fmt: skip
+        order = [a.id for a in receiver.arrivals[before:] if a.id in set(waiting[50:])]
+        late = [abs(order.index(m) - place) for place, m in enumerate(waiting[50:])]
+        assert max(late) <= 32, "in order of arrival, up to what is on its way at once"
+        assert first
+
+
+def test_a_slow_endpoint_does_not_delay_another(api, app):
+    with Receiver(Hang()) as slow, Receiver() as quick:
+        api.endpoint(app, slow.url())
+        api.endpoint(app, quick.url())
+        sent = [(api.send(app), time.monotonic()) for _ in range(40)]
+        arrivals = {arrival.id: arrival.at for arrival in quick.wait(40)}
+        assert max(arrivals[message] - at for message, at in sent) < 2.0
+
+
+def test_concurrency_is_bounded(api, app, receiver):
+    receiver.answer = Reply(200, delay=0.3)
+    api.endpoint(app, receiver.url())
+    for _ in range(60):
+        api.send(app)
+    worst = 0
+    while receiver.count < 60:
+        worst = max(worst, receiver.open)
+        time.sleep(0.005)
+    assert worst <= 33, f"{worst} connections at once"

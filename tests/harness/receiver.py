@@ -23,6 +23,7 @@ class Arrival:
     headers: list[tuple[str, str]]
     body: bytes
     at: float = field(default_factory=time.monotonic)
+    answered: int = 0
 
     @property
     def path(self):
@@ -239,6 +240,7 @@ class Receiver:
                     self.arrivals.append(arrival)
                 answer = self.answers.get(arrival.path, self.answer)
                 reply = answer(arrival) if callable(answer) else answer
+                arrival.answered = getattr(reply, "status", 0)
                 if not await reply.write(writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):

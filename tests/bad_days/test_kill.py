@@ -1,0 +1,93 @@
+"""kill -9 in a loop under load: nothing that was accepted is lost, and only what was in flight comes twice."""
+
+import random
+import time
+
+import pytest
+
+from harness.load import Load
+from harness.receiver import Receiver, Reply
+from harness.server import Server
+from harness.waiting import eventually
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(3600)]
+
+# An attempt that was under way when the server died may be seen again. Older ones had their outcome committed:
+# this much may pass between an answer and its commit on a loaded machine.
+IN_FLIGHT = 3.0
+
+
+def test_kill_minus_nine_loses_nothing(rounds):
+    chance = random.Random(20261122)
+    with Receiver() as receiver, Server(DELIVERY__RETRY_SCHEDULE="100ms,200ms,500ms,1s,1s,1s,1s,1s") as server:
+        # A receiver that is a little slow and fails now and then keeps something in every state at every kill.
+        receiver.answer = lambda _: Reply(500) if chance.random() < 0.02 else Reply(200, delay=chance.random() * 0.02)
+        app = server.api.application()
+        server.api.endpoint(app, receiver.url())
+        load = Load(server, app, senders=8).start()
+        kills, slowest = [], 0.0
+        for _ in range(rounds):
+            time.sleep(chance.uniform(0.1, 0.6))
+            server.kill()
+            kills.append(time.monotonic())
+            server.start()
+            slowest = max(slowest, server.started_in)
+        load.stop()
+        accepted = set(load.accepted)
+        assert len(accepted) >= 50 * rounds, "a load worth the name"
+        missing = lambda: accepted - set(receiver.ids)  # noqa: E731
+        eventually(lambda: not missing(), within=120, what=f"all of {len(accepted)} accepted messages delivered")
+        settled = eventually(lambda: _settled(server, app), within=120, what="nothing pending")
+        assert settled
+        print(f"{rounds} kills, {len(accepted)} accepted, {_repeats(receiver)} came again, slowest start {slowest:.3f} s")
+        assert slowest < 2.0
+        _only_what_was_in_flight_twice(receiver, kills)
+
+
+def _settled(server, app):
+    listed = server.api.get(f"/app/{app}/endpoint").json()["data"]
+    stats = server.api.get(f"/app/{app}/endpoint/{listed[0]['id']}/stats").json()
+    return stats["pending"] == stats["sending"] == 0
+
+
+def _repeats(receiver):
+    return sum(count - 1 for count in receiver.ids.values())
+
+
+def _only_what_was_in_flight_twice(receiver, kills):
+    """After a success, the same message may come again only when a kill fell into the moments after it."""
+    succeeded = {}
+    for arrival in receiver.arrivals:
+        if arrival.id in succeeded:
+            since = succeeded[arrival.id]
+            excused = any(since <= kill <= since + IN_FLIGHT for kill in kills)
+            assert excused, f"{arrival.id} came again {arrival.at - since:.2f} s later without a kill between"
+        if arrival.answered == 200:
+            succeeded[arrival.id] = arrival.at
+
+
+def test_without_a_kill_nothing_comes_twice():
+    with Receiver() as receiver, Server() as server:
+        app = server.api.application()
+        for n in range(3):
+            server.api.endpoint(app, receiver.url(f"/{n}"))
+        load = Load(server, app, senders=16, total=3_000).start().join()
+        assert load.statuses == {202: 3_000}
+        eventually(lambda: receiver.count >= 9_000, within=60, what="9,000 deliveries")
+        time.sleep(0.5)
+        assert receiver.count == 9_000
+        assert set(receiver.ids.values()) == {3}
+
+
+def test_what_waited_for_its_retry_survives(tmp_path):
+    with Receiver(Reply(500)) as receiver, Server(tmp_path, DELIVERY__RETRY_SCHEDULE="1s,1s,1s,1s") as server:
+        app = server.api.application()
+        endpoint = server.api.endpoint(app, receiver.url())
+        messages = [server.api.send(app, payload={"n": n}) for n in range(5)]
+        receiver.wait(5)
+        eventually(lambda: all(server.api.attempts(app, m) for m in messages), what="outcomes committed")
+        server.kill()
+        receiver.answer = Reply(200)
+        server.start()
+        eventually(lambda: all(server.api.destinations(app, m)[endpoint]["status"] == 0 for m in messages), within=15)
+        assert {len(server.api.attempts(app, m)) for m in messages} == {2}, "the first attempt is still known"

@@ -1,0 +1,131 @@
+"""Bad clients at our own door: broken HTTP, huge heads, slow bodies, floods. The server answers or hangs up, and lives."""
+
+import socket
+import time
+
+import httpx
+import pytest
+
+from harness.receiver import Receiver
+from harness.server import ADMIN_TOKEN, Server
+from harness.waiting import eventually
+
+POST = b"POST /api/v1/app HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\ncontent-type: application/json\r\n" % ADMIN_TOKEN.encode()
+
+BROKEN = {
+    "garbage": b"\x00\xff\x13 garbage\r\n\r\n",
+    "no version": b"GET /api/v1/app\r\n\r\n",
+    "wrong version": b"GET / HTTP/9.9\r\nhost: x\r\n\r\n",
+    "TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 300,
+    "space in name": b"GET / HTTP/1.1\r\nho st: x\r\n\r\n",
+    "bare line feed in name": b"GET / HTTP/1.1\r\nx\ny: x\r\n\r\n",
+    "two lengths": POST + b"content-length: 2\r\ncontent-length: 13\r\n\r\n{}",
+    "negative length": POST + b"content-length: -1\r\n\r\n{}",
+    "length not a number": POST + b"content-length: many\r\n\r\n{}",
+    "length and chunks": POST + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    "bad chunk": POST + b"transfer-encoding: chunked\r\n\r\nZZZ\r\n{}\r\n0\r\n\r\n",
+    "endless chunk size": POST + b"transfer-encoding: chunked\r\n\r\n" + b"f" * 100 + b"\r\n",
+    "null in target": b"GET /\x00 HTTP/1.1\r\nhost: x\r\n\r\n",
+    "huge target": b"GET /" + b"a" * 1_000_000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+    "huge header": b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 1024 * 1024 + b"\r\n\r\n",
+    "many headers": b"GET / HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(20_000)) + b"\r\n",
+}
+
+
+def exchange(server, data, within=10):
+    """Sends bytes; returns what came back until the other side ended it."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=within) as connection:
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # hung up on us while we were still talking: fine
+        answer = b""
+        try:
+            while chunk := connection.recv(65_536):
+                answer += chunk
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_http_is_refused_or_hung_up_on(server, api, name):
+    before = len(api.get("/app", limit=250).json()["data"])
+    answer = exchange(server, BROKEN[name])
+    if answer:
+        assert answer.startswith(b"HTTP/1."), answer[:100]
+        assert answer.split(b" ")[1][:1] in (b"4", b"5"), answer[:200]
+        assert answer.split(b" ")[1] != b"500", answer[:200]
+    assert len(api.get("/app", limit=250).json()["data"]) == before, "nothing was created"
+    assert server.running()
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("kind", ["heads", "bodies"])
+def test_slowloris_does_not_keep_others_out(kind):
+    """Hundreds of connections that drip: others are served meanwhile, and the drippers are dropped in the end."""
+    with Server() as server:
+        start = b"GET /api/v1/app HTTP/1.1\r\nhost: x\r\n" if kind == "heads" else POST + b"content-length: 100000\r\n\r\n{"
+        dripping = []
+        for _ in range(500):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+            connection.sendall(start)
+            dripping.append(connection)
+        api, worst = server.api, 0.0
+        app = api.application()
+        drip = b"x" if kind == "heads" else b" "
+        deadline, gone = time.monotonic() + 75, 0
+        while time.monotonic() < deadline and gone < len(dripping):
+            began = time.monotonic()
+            api.send(app)
+            worst = max(worst, time.monotonic() - began)
+            gone = sum(_hung_up(connection, drip) for connection in dripping)
+            time.sleep(1)
+        for connection in dripping:
+            connection.close()
+        assert worst < 2.0, f"others waited {worst:.1f} s"
+        assert gone == len(dripping), f"{len(dripping) - gone} of {len(dripping)} still hold their connection after 75 s"
+
+
+def _hung_up(connection, drip):
+    if connection.fileno() < 0:
+        return True
+    try:
+        connection.sendall(drip)
+        connection.setblocking(False)
+        try:
+            while connection.recv(65_536):
+                pass
+            connection.close()
+            return True
+        except BlockingIOError:
+            return False
+        finally:
+            if connection.fileno() >= 0:
+                connection.settimeout(5)
+    except OSError:
+        connection.close()
+        return True
+
+
+def test_many_idle_connections_do_no_harm(server, api):
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(1_000)]
+    try:
+        assert api.get("/app").status_code == 200
+        assert server.rss_kib() < 300 * 1024
+    finally:
+        for connection in idle:
+            connection.close()
+    eventually(lambda: httpx.get(f"{server.url}/api/v1/health").status_code == 200)
+
+
+def test_a_client_that_leaves_early_leaves_nothing_behind(server, api, app):
+    with Receiver() as receiver:
+        api.endpoint(app, receiver.url())
+        for _ in range(50):
+            with socket.create_connection(("127.0.0.1", server.port)) as connection:
+                connection.sendall(POST.replace(b"/app ", b"/app/%s/msg " % app.encode()) + b'content-length: 90000\r\n\r\n{"eventType":')
+        assert api.get(f"/app/{app}/msg").json()["data"] == []
+        message = api.send(app)
+        assert receiver.wait(1)[0].id == message

@@ -1,0 +1,127 @@
+"""Receivers at their worst: thousands that hang, one that drips, one that never stops talking, one that comes back late."""
+
+import time
+
+import pytest
+
+from harness.load import Load
+from harness.receiver import Endless, Hang, Receiver, Reply, Trickle, TrickledHead
+from harness.server import Server
+from harness.waiting import eventually
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.mark.timeout(300)
+def test_two_thousand_hanging_endpoints_do_not_delay_a_good_one():
+    with Receiver(Hang(), keep=False) as hanging, Receiver() as good, Server(DELIVERY__TIMEOUT="15s") as server:
+        api = server.api
+        crowd, alone = api.application("crowd"), api.application("alone")
+        for n in range(2_000):
+            api.endpoint(crowd, hanging.url(f"/{n}"))
+        api.endpoint(crowd, good.url("/crowd"))
+        api.endpoint(alone, good.url("/alone"))
+        latencies = {"/crowd": [], "/alone": []}
+        until = time.monotonic() + 12
+        while time.monotonic() < until:
+            sent = {"/crowd": api.send(crowd), "/alone": api.send(alone)}
+            began = time.monotonic()
+            for path, message in sent.items():
+                eventually(lambda: any(a.id == message for a in good.at(path)[-10:]), within=10, every=0.002)
+                latencies[path].append(time.monotonic() - began)
+            time.sleep(0.1)
+        for path, seen in latencies.items():
+            seen.sort()
+            print(f"{path}: {len(seen)} deliveries, median {seen[len(seen) // 2] * 1e3:.1f} ms, worst {seen[-1] * 1e3:.1f} ms")
+            assert seen[int(len(seen) * 0.9)] < 1.0, f"{path}: {seen[-10:]}"
+        assert hanging.open <= 1_100, "attempts in flight are bounded"
+        assert server.rss_kib() < 400 * 1024
+
+
+def test_a_byte_a_second_is_cut_off_by_the_timeout():
+    with Receiver(Trickle(every=1.0)) as dripping, Receiver(TrickledHead(every=0.5)) as dripping_head:
+        with Server(DELIVERY__TIMEOUT="3s", DELIVERY__RETRY_SCHEDULE="1h") as server:
+            api = server.api
+            app = api.application()
+            api.endpoint(app, dripping.url())
+            api.endpoint(app, dripping_head.url())
+            message = api.send(app)
+            attempts = eventually(
+                lambda: found if len(found := api.attempts(app, message)) == 2 else None, within=12, what="both cut off"
+            )
+            for one in attempts:
+                assert one["responseDurationMs"] < 6_000
+            head = next(one for one in attempts if str(dripping_head.port) in one["url"])
+            assert (head["status"], head["responseStatusCode"]) == (2, 0)
+            eventually(lambda: dripping.open == dripping_head.open == 0, what="the connections are closed")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_response_of_ten_gigabytes_is_not_read(status):
+    endless = Endless(status=status)
+    with Receiver(lambda _: endless) as receiver, Server(DELIVERY__RETRY_SCHEDULE="1h") as server:
+        api = server.api
+        app = api.application()
+        endpoint = api.endpoint(app, receiver.url())
+        before = server.rss_kib()
+        message = api.send(app)
+        attempt = eventually(lambda: api.attempts(app, message), within=20)[0]
+        assert attempt["responseStatusCode"] == status
+        assert len(attempt["response"]) <= 64 * 1024, "the first 64 KiB are kept"
+        assert attempt["response"].startswith("xxx")
+        assert api.destinations(app, message)[endpoint]["status"] == (0 if status == 200 else 1)
+        eventually(lambda: receiver.open == 0, what="the connection is closed")
+        assert endless.sent < 64 * 1024 * 1024, "what the sockets hold, not what was offered"
+        assert server.rss_kib() - before < 50 * 1024
+
+
+@pytest.mark.parametrize(
+    "messages, rss_mib",
+    [(20_000, 200), pytest.param(1_000_000, 400, marks=pytest.mark.long)],
+)
+@pytest.mark.timeout(4 * 3600)
+def test_a_backlog_is_drained_in_order_without_harm_to_neighbours(messages, rss_mib):
+    """A dead endpoint comes back: memory stays bounded, order of arrival is kept, others do not notice."""
+    settings = {"DELIVERY__RETRY_SCHEDULE": "1s," * 30 + "2s", "DELIVERY__TIMEOUT": "5s"}
+    with Receiver(keep=False) as neighbour, Receiver() as dead, Server(**settings) as server:
+        api = server.api
+        app, other = api.application(), api.application()
+        endpoint = api.endpoint(app, dead.url())
+        api.endpoint(other, neighbour.url())
+        dead.close()
+        load = Load(server, app, senders=32, total=messages, keys=False).start()
+        worst = 0.0
+        while load._thread.is_alive():
+            worst = max(worst, _delivery_time(api, other, neighbour))
+            time.sleep(0.2)
+        assert load.statuses == {202: messages}, load.statuses
+        peak = server.rss_kib("VmHWM")
+        server.kill()
+        server.start()
+        restart = server.started_in
+        dead.listen()
+        while len(dead.ids) < messages:
+            before = len(dead.ids)
+            worst = max(worst, _delivery_time(api, other, neighbour))
+            eventually(lambda: len(dead.ids) > before or len(dead.ids) >= messages, within=120, what="drained")
+        assert set(load.accepted) == set(dead.ids)
+        by_arrival = {arrival.id: place for place, arrival in reversed(list(enumerate(dead.arrivals)))}
+        # Ids are time-ordered. Retries of the first few may come later than their place; the bulk may not.
+        in_order = sorted(load.accepted)
+        ahead = [place - by_arrival[m] for place, m in enumerate(in_order) if by_arrival[m] < place]
+        peak = max(peak, server.rss_kib("VmHWM"))
+        print(f"{messages} messages: peak RSS {peak / 1024:.0f} MiB, restart {restart:.2f} s, "
+              f"neighbour's worst {worst * 1e3:.0f} ms, furthest ahead of its place {max(ahead, default=0)}")  # fmt: skip
+        assert max(ahead, default=0) <= 500, "nothing overtakes the queue"
+        assert restart < 2.0
+        assert peak < rss_mib * 1024
+        assert worst < 3.0
+        eventually(
+            lambda: api.get(f"/app/{app}/endpoint/{endpoint}/stats").json()["pending"] == 0, within=120, what="nothing pending"
+        )
+
+
+def _delivery_time(api, app, receiver):
+    began, message = time.monotonic(), api.send(app)
+    eventually(lambda: receiver.ids[message], within=20, every=0.002, what="the neighbour's delivery")
+    return time.monotonic() - began

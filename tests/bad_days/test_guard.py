@@ -1,0 +1,230 @@
+"""Addresses that no endpoint may reach, end to end, inside a network where every address leads to a trap of ours.
+
+`tests/own_network` makes the kernel deliver any IPv4 and IPv6 destination to this machine. A connection that
+the guard lets through therefore reaches the trap, which notes the address that was dialled, and nobody else.
+"""
+
+import pytest
+
+from harness.dns import NameServer
+from harness.receiver import Receiver, Reply
+from harness.server import Server
+from harness.waiting import eventually
+
+pytestmark = [pytest.mark.netns, pytest.mark.timeout(240)]
+
+# First and last of each range that must never be dialled.
+FORBIDDEN_V4 = [
+    "0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.100.100.200", "100.127.255.255",
+    "127.0.0.1", "127.255.255.255", "168.63.129.16", "169.254.0.0", "169.254.169.254", "169.254.255.255",
+    "172.16.0.0", "172.31.255.255", "192.0.0.0", "192.0.0.192", "192.0.0.255", "192.0.2.0", "192.0.2.255",
+    "192.88.99.0", "192.88.99.255", "192.168.0.0", "192.168.255.255", "198.18.0.0", "198.19.255.255",
+    "198.51.100.0", "198.51.100.255", "203.0.113.0", "203.0.113.255", "224.0.0.0", "239.255.255.255",
+    "240.0.0.0", "255.255.255.254", "255.255.255.255",
+]  # fmt: skip
+FORBIDDEN_V6 = [
+    "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1",
+    "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1", "2001:2::1", "2001:10::1",
+    "2001:db8::1", "3fff::1", "2002:7f00:1::1", "2002:a00:1::", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1",
+    "fec0::1", "ff02::1", "4000::1",
+]  # fmt: skip
+# Neighbours just outside; a guard that refuses everything would pass the rest of this file.
+PUBLIC_V4 = ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
+             "169.253.255.255", "172.15.255.255", "172.32.0.0", "192.167.255.255", "198.17.255.255", "198.20.0.0",
+             "223.255.255.255"]  # fmt: skip
+PUBLIC_V6 = ["2606:4700::1111", "2a00:1450::1"]
+
+
+@pytest.fixture(scope="module")
+def trap():
+    with Receiver(host="0.0.0.0") as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def trap6(trap):
+    with Receiver(host="::", port=trap.port) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="module")
+def names():
+    """A name for every address: v4-N.test and v6-N.test, and some that play tricks."""
+    known = {f"v4-{n}.test": [ip] for n, ip in enumerate(FORBIDDEN_V4)}
+    known |= {f"v6-{n}.test": [ip] for n, ip in enumerate(FORBIDDEN_V6)}
+    known |= {f"public-{n}.test": [ip] for n, ip in enumerate(PUBLIC_V4 + PUBLIC_V6)}
+    known["mixed.test"] = ["1.1.1.1", "10.0.0.1"]
+    known["mixed6.test"] = ["1.1.1.1", "::1"]
+    known["rebind.test"] = lambda times: ["1.1.1.1"] if times == 0 else ["127.0.0.1"]
+    known["flip.test"] = lambda times: ["1.1.1.1"] if times % 2 == 0 else ["10.0.0.1"]
+    with NameServer(known) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def guarded(names, trap, trap6):
+    """A server that may reach no private network, with the name server above."""
+    with Server(
+        allow="", NET__RESOLVER=names.address, DELIVERY__RETRY_SCHEDULE="100ms", DELIVERY__TIMEOUT="2s"
+    ) as server:
+        yield server
+
+
+def attempted(api, app, url):
+    """Sends one message to an endpoint of its own; returns its attempts when all of them are over."""
+    endpoint = api.endpoint(app, url)
+    message = api.send(app)
+    eventually(lambda: api.destinations(app, message)[endpoint]["status"] in (0, 2), within=20, what=f"an end for {url}")
+    attempts = [one for one in api.attempts(app, message) if one["endpointId"] == endpoint]
+    api.delete(f"/app/{app}/endpoint/{endpoint}")
+    return attempts
+
+
+def host(ip):
+    return f"[{ip}]" if ":" in ip else ip
+
+
+@pytest.mark.parametrize("ip", FORBIDDEN_V4 + FORBIDDEN_V6)
+def test_a_forbidden_literal_is_refused_at_creation(guarded, trap, ip):
+    app = guarded.api.application()
+    answer = guarded.api.post(f"/app/{app}/endpoint", {"url": f"http://{host(ip)}:{trap.port}/"})
+    assert answer.status_code == 422, answer.text
+    assert any("url" in item["loc"] for item in answer.json()["detail"])
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "127.0.0.1.", "0", "0x7f.1", "①②⑦.⓪.⓪.①", "127。0。0。1",
+     "%31%32%37.0.0.1", "[::ffff:7f00:1]", "[0:0:0:0:0:ffff:127.0.0.1]", "[fe80::1%25lo]", "user@127.0.0.1", "1.1.1.1@127.0.0.1"],
+)  # fmt: skip
+def test_other_spellings_of_loopback_are_refused_at_creation(guarded, trap, spelling):
+    app = guarded.api.application()
+    answer = guarded.api.post(f"/app/{app}/endpoint", {"url": f"http://{spelling}:{trap.port}/"})
+    assert answer.status_code == 422, answer.text
+
+
+def test_patch_and_put_refuse_them_too(guarded, trap):
+    api = guarded.api
+    app = api.application()
+    endpoint = api.endpoint(app, f"http://1.1.1.1:{trap.port}/")
+    bad = {"url": f"http://169.254.169.254:{trap.port}/latest/meta-data"}
+    assert api.patch(f"/app/{app}/endpoint/{endpoint}", bad).status_code == 422
+    assert api.put(f"/app/{app}/endpoint/{endpoint}", bad).status_code == 422
+    assert api.put(f"/app/{app}/endpoint/brand-new", bad).status_code == 422
+
+
+@pytest.mark.parametrize("names_of", ["v4", "v6"])
+def test_a_name_that_leads_to_a_forbidden_address_is_never_dialled(guarded, trap, trap6, names, names_of):
+    api = guarded.api
+    app = api.application()
+    table = FORBIDDEN_V4 if names_of == "v4" else FORBIDDEN_V6
+    before = trap.connections + trap6.connections
+    for n, ip in enumerate(table):
+        attempts = attempted(api, app, f"http://{names_of}-{n}.test:{trap.port}/")
+        assert attempts and {one["responseStatusCode"] for one in attempts} == {0}, ip
+        assert attempts[0]["response"], "its own word"
+    assert sum(names.asked.values()) > len(table), "the name server was asked, so this tested the guard"
+    reached = trap.reached[before:] + trap6.reached
+    assert trap.connections + trap6.connections == before, f"dialled: {reached}"
+
+
+@pytest.mark.parametrize("name", ["mixed.test", "mixed6.test"])
+def test_one_forbidden_address_among_good_ones_is_enough(guarded, trap, trap6, name):
+    app = guarded.api.application()
+    before = trap.connections + trap6.connections
+    attempts = attempted(guarded.api, app, f"http://{name}:{trap.port}/")
+    assert {one["responseStatusCode"] for one in attempts} == {0}
+    assert trap.connections + trap6.connections == before
+
+
+@pytest.mark.parametrize("name", ["rebind.test", "flip.test"])
+def test_an_answer_that_changes_is_judged_anew_and_what_was_judged_is_dialled(guarded, trap, trap6, name):
+    """The name leads to a public address at first and then inside: nothing but the public one is ever reached."""
+    api = guarded.api
+    app = api.application()
+    seen = len(trap.reached)
+    # A connection that is not kept, so that every attempt has to look the name up and connect anew.
+    trap.answer = Reply(500, headers={"connection": "close"})
+    for _ in range(3):
+        attempted(api, app, f"http://{name}:{trap.port}/")
+    trap.answer = Reply(200)
+    assert set(trap.reached[seen:]) <= {"1.1.1.1"}
+    assert trap.reached[seen:], "the public address was reached at least once"
+
+
+def test_public_addresses_are_reached(guarded, trap, trap6):
+    api = guarded.api
+    app = api.application()
+    seen, seen6 = len(trap.reached), len(trap6.reached)
+    for n, ip in enumerate(PUBLIC_V4 + PUBLIC_V6):
+        attempts = attempted(api, app, f"http://public-{n}.test:{trap.port}/")
+        assert attempts[-1]["responseStatusCode"] == 200, (ip, attempts)
+        literal = attempted(api, app, f"http://{host(ip)}:{trap.port}/")
+        assert literal[-1]["responseStatusCode"] == 200, (ip, literal)
+    assert set(trap.reached[seen:]) == set(PUBLIC_V4)
+    assert set(trap6.reached[seen6:]) == set(PUBLIC_V6)
+
+
+def test_a_redirect_inwards_is_not_followed(guarded, trap):
+    api = guarded.api
+    app = api.application()
+    seen = len(trap.reached)
+    trap.answer = Reply(302, headers={"location": f"http://127.0.0.1:{trap.port}/inside"})
+    attempts = attempted(api, app, f"http://1.1.1.1:{trap.port}/")
+    trap.answer = Reply(200)
+    assert {one["responseStatusCode"] for one in attempts} == {302}
+    assert set(trap.reached[seen:]) == {"1.1.1.1"}
+
+
+def test_names_of_this_machine_are_refused(guarded, trap):
+    api = guarded.api
+    app = api.application()
+    before = trap.connections
+    for name in ("localhost", "LOCALHOST", "localhost.", "sub.localhost"):
+        answer = api.post(f"/app/{app}/endpoint", {"url": f"http://{name}:{trap.port}/"})
+        assert answer.status_code in (201, 422)
+        if answer.status_code == 201:
+            message = api.send(app)
+            endpoint = answer.json()["id"]
+            eventually(lambda: api.destinations(app, message)[endpoint]["status"] == 2, within=20)
+            api.delete(f"/app/{app}/endpoint/{endpoint}")
+    assert trap.connections == before
+
+
+def test_a_name_that_does_not_exist_fails_with_its_own_word(guarded, trap):
+    app = guarded.api.application()
+    attempts = attempted(guarded.api, app, f"http://nowhere.test:{trap.port}/")
+    assert {one["responseStatusCode"] for one in attempts} == {0}
+    assert attempts[0]["response"]
+
+
+def test_a_portal_cannot_tell_refused_from_unreachable(guarded, trap):
+    """Tokens of one application read the same word for a guarded address as for one that does not answer."""
+    api = guarded.api
+    app = api.application()
+    endpoint = api.endpoint(app, f"http://v4-{FORBIDDEN_V4.index('10.0.0.0')}.test:{trap.port}/")
+    message = api.send(app)
+    eventually(lambda: api.destinations(app, message)[endpoint]["status"] == 2, within=20)
+    token = api.post(f"/auth/app-portal-access/{app}", {}).json()["token"]
+    text = api.with_token(token).get(f"/app/{app}/attempt/msg/{message}").text
+    assert "10.0.0.0" not in text
+    assert "refused" in text.lower()
+
+
+def test_what_the_operator_allows_is_reached_and_nothing_else(names, trap):
+    with Server(allow="10.0.0.0/8, fd00::/8", NET__RESOLVER=names.address, DELIVERY__RETRY_SCHEDULE="100ms") as server:
+        app = server.api.application()
+        assert attempted(server.api, app, f"http://10.1.2.3:{trap.port}/")[-1]["responseStatusCode"] == 200
+        for ip in ("127.0.0.1", "192.168.0.1", "169.254.169.254"):
+            assert server.api.post(f"/app/{app}/endpoint", {"url": f"http://{ip}:{trap.port}/"}).status_code == 422
+
+
+def test_proxies_of_the_environment_are_ignored(names, trap):
+    server = Server(allow="", NET__RESOLVER=names.address)
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "https_proxy"):
+        server.settings[name] = f"http://127.0.0.1:{trap.port}"
+    with server:
+        app = server.api.application()
+        seen = len(trap.reached)
+        attempted(server.api, app, f"http://public-0.test:{trap.port}/")
+        assert set(trap.reached[seen:]) == {PUBLIC_V4[0]}

@@ -1,0 +1,157 @@
+"""Configuration: file, environment, flags; what is wrong is named, with its origin and the nearest valid key."""
+
+import json
+import stat
+
+import httpx
+import pytest
+
+from harness.ports import free_port
+from harness.server import ADMIN_TOKEN, Server, ringbolt
+
+CONFIGURATION_ERROR = 78
+
+
+def said(done):
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "key, nearest",
+    [("RINGBOLT_LISTN", "listen"), ("RINGBOLT_DELIVERY__TIMEUOT", "timeout"), ("RINGBOLT_DELIVERY__RETRY_SHEDULE", "retry_schedule")],
+)
+def test_an_unknown_key_in_the_environment(tmp_path, key, nearest):
+    for command in ("serve", "config"):
+        done = ringbolt(command, cwd=tmp_path, **{key: "1"})
+        assert done.returncode == CONFIGURATION_ERROR, said(done)
+        assert key.lower() in said(done).lower() or key.removeprefix("RINGBOLT_").lower().replace("__", ".") in said(done).lower()
+        assert nearest in said(done).lower()
+        assert "environment" in said(done).lower()
+    assert not list(tmp_path.iterdir()), "nothing was created"
+
+
+def test_an_unknown_key_in_the_file(tmp_path):
+    file = tmp_path / "ringbolt.toml"
+    file.write_text('[delivery]\ntimeuot = "3s"\n')
+    done = ringbolt("serve", "--config", file, cwd=tmp_path)
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert "timeuot" in said(done) and "timeout" in said(done) and "ringbolt.toml" in said(done)
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("RINGBOLT_LISTEN", "not an address"),
+        ("RINGBOLT_STORE", "mysql://somewhere"),
+        ("RINGBOLT_DELIVERY__TIMEOUT", "soon"),
+        ("RINGBOLT_DELIVERY__RETRY_SCHEDULE", "5s,later"),
+        ("RINGBOLT_DELIVERY__ALLOW_NETWORKS", "10.0.0.0/99"),
+        ("RINGBOLT_ENCRYPTION_KEY", "short"),
+        ("RINGBOLT_PUBLIC_URL", "ftp://x"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_origin(tmp_path, key, value):
+    done = ringbolt("serve", cwd=tmp_path, **{key: value})
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert key.removeprefix("RINGBOLT_").split("__")[-1].lower() in said(done).lower()
+    if key == "RINGBOLT_ENCRYPTION_KEY":
+        assert value not in said(done).replace("shorter", ""), "a secret is not repeated"
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    done = ringbolt("serve", "--config", tmp_path / "absent.toml", cwd=tmp_path)
+    assert done.returncode == CONFIGURATION_ERROR
+    assert "absent.toml" in said(done)
+
+
+def test_the_environment_wins_over_the_file_and_flags_over_both(tmp_path):
+    file = tmp_path / "ringbolt.toml"
+    file.write_text('listen = "127.0.0.1:1001"\n[delivery]\ntimeout = "7s"\nretry_schedule = ["1s", "2s"]\n')
+    from_file = said(ringbolt("config", "--config", file, cwd=tmp_path))
+    assert "127.0.0.1:1001" in from_file and "7s" in from_file
+    environment = said(ringbolt("config", "--config", file, cwd=tmp_path, RINGBOLT_LISTEN="127.0.0.1:1002"))
+    assert "127.0.0.1:1002" in environment and "127.0.0.1:1001" not in environment and "7s" in environment
+    flag = said(ringbolt("config", "--config", file, "--listen", "127.0.0.1:1003", cwd=tmp_path, RINGBOLT_LISTEN="127.0.0.1:1002"))
+    assert "127.0.0.1:1003" in flag and "127.0.0.1:1002" not in flag
+
+
+def test_config_prints_every_value_with_its_origin_and_hides_secrets(tmp_path):
+    key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    done = ringbolt(
+        "config", cwd=tmp_path, RINGBOLT_ADMIN_TOKEN=ADMIN_TOKEN, RINGBOLT_ENCRYPTION_KEY=key, RINGBOLT_LISTEN="127.0.0.1:1004"
+    )
+    assert done.returncode == 0, said(done)
+    for word in ("listen", "store", "public_url", "allow_networks", "retry_schedule", "timeout", "trusted_proxies"):
+        assert word in done.stdout.lower(), word
+    listen = next(line for line in done.stdout.splitlines() if "127.0.0.1:1004" in line and "listen" in line.lower())
+    assert "environment" in listen.lower() or "RINGBOLT_LISTEN" in listen
+    assert "default" in done.stdout.lower()
+    assert ADMIN_TOKEN not in said(done) and key not in said(done)
+
+
+def test_defaults_are_those_of_the_documentation(tmp_path):
+    text = ringbolt("config", cwd=tmp_path).stdout
+    assert "127.0.0.1:8071" in text
+    assert "15s" in text
+    assert "5s" in text and "5m" in text and "30m" in text and "2h" in text and "10h" in text
+
+
+def test_a_first_start_makes_its_secrets_and_says_where(tmp_path):
+    port = free_port()
+    server = Server(tmp_path)
+    for key in ("RINGBOLT_ADMIN_TOKEN", "RINGBOLT_STORE"):
+        del server.settings[key]
+    server.settings["RINGBOLT_STORE"] = f"sqlite:{tmp_path / 'data' / 'ringbolt.db'}"
+    assert port
+    with server:
+        secrets = [path for path in (tmp_path / "data").iterdir() if path.stat().st_size < 500 and path.is_file()]
+        private = {path.name: stat.S_IMODE(path.stat().st_mode) for path in secrets if "token" in path.name or "key" in path.name}
+        assert len(private) == 2 and set(private.values()) == {0o600}, private
+        token_file = next(path for path in secrets if "token" in path.name)
+        token = token_file.read_text().strip()
+        log = server.log()
+        assert str(token_file) in log or token_file.name in log
+        assert token not in log, "where it lies, not what it is"
+        assert "backup" in log.lower(), "the encryption key belongs into the backup"
+        assert httpx.get(f"{server.url}/api/v1/app", headers={"authorization": f"Bearer {token}"}).status_code == 200
+        server.stop()
+        server.start()
+        assert token_file.read_text().strip() == token, "made once"
+
+
+def test_the_public_url_begins_every_address_handed_out(tmp_path):
+    with Server(tmp_path, PUBLIC_URL="https://hooks.example.com/base") as server:
+        app = server.api.application()
+        access = server.api.post(f"/auth/app-portal-access/{app}", {}).json()
+        assert access["url"].startswith("https://hooks.example.com/base")
+
+
+def test_keys_for_encryption_can_be_rotated_and_not_lost(tmp_path):
+    old, new = ("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=")
+    with Server(tmp_path, ENCRYPTION_KEY=old) as server:
+        app = server.api.application()
+        endpoint = server.api.endpoint(app, "http://127.0.0.1:9/")
+        secret = server.api.secret(app, endpoint)
+        server.stop()
+        assert secret.removeprefix("whsec_").encode() not in server.folder.joinpath("ringbolt.db").read_bytes()
+        server.settings["RINGBOLT_ENCRYPTION_KEY"] = f"{new},{old}"
+        server.start()
+        assert server.api.secret(app, endpoint) == secret
+        server.stop()
+        server.settings["RINGBOLT_ENCRYPTION_KEY"] = "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M="
+        server.spawn()
+        try:
+            refused = server.process.wait(10) != 0
+        except Exception:
+            refused = False
+        if not refused:
+            server.wait_healthy()
+            assert server.api.get(f"/app/{app}/endpoint/{endpoint}/secret").status_code >= 500
+
+
+def test_logs_are_json_on_request(tmp_path):
+    with Server(tmp_path, LOG__FORMAT="json") as server:
+        server.api.application()
+        server.stop()
+        lines = [line for line in server.log().splitlines() if line.startswith("{")]
+        assert lines and all(json.loads(line) for line in lines)

@@ -1,0 +1,398 @@
+use super::*;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+/// Range that must answer, its first and last address, and the open neighbours on either side
+/// ("" where the neighbour is closed by another row).
+const ROWS: &[(&str, &str, &str, &str, &str)] = &[
+    ("0.0.0.0/8", "0.0.0.0", "0.255.255.255", "", "1.0.0.0"),
+    (
+        "10.0.0.0/8",
+        "10.0.0.0",
+        "10.255.255.255",
+        "9.255.255.255",
+        "11.0.0.0",
+    ),
+    (
+        "100.64.0.0/10",
+        "100.64.0.0",
+        "100.127.255.255",
+        "100.63.255.255",
+        "100.128.0.0",
+    ),
+    (
+        "127.0.0.0/8",
+        "127.0.0.0",
+        "127.255.255.255",
+        "126.255.255.255",
+        "128.0.0.0",
+    ),
+    (
+        "168.63.129.16/32",
+        "168.63.129.16",
+        "168.63.129.16",
+        "168.63.129.15",
+        "168.63.129.17",
+    ),
+    (
+        "169.254.0.0/16",
+        "169.254.0.0",
+        "169.254.255.255",
+        "169.253.255.255",
+        "169.255.0.0",
+    ),
+    (
+        "172.16.0.0/12",
+        "172.16.0.0",
+        "172.31.255.255",
+        "172.15.255.255",
+        "172.32.0.0",
+    ),
+    (
+        "192.0.0.0/24",
+        "192.0.0.0",
+        "192.0.0.255",
+        "191.255.255.255",
+        "192.0.1.0",
+    ),
+    (
+        "192.0.2.0/24",
+        "192.0.2.0",
+        "192.0.2.255",
+        "192.0.1.255",
+        "192.0.3.0",
+    ),
+    (
+        "192.31.196.0/24",
+        "192.31.196.0",
+        "192.31.196.255",
+        "192.31.195.255",
+        "192.31.197.0",
+    ),
+    (
+        "192.52.193.0/24",
+        "192.52.193.0",
+        "192.52.193.255",
+        "192.52.192.255",
+        "192.52.194.0",
+    ),
+    (
+        "192.88.99.0/24",
+        "192.88.99.0",
+        "192.88.99.255",
+        "192.88.98.255",
+        "192.88.100.0",
+    ),
+    (
+        "192.168.0.0/16",
+        "192.168.0.0",
+        "192.168.255.255",
+        "192.167.255.255",
+        "192.169.0.0",
+    ),
+    (
+        "192.175.48.0/24",
+        "192.175.48.0",
+        "192.175.48.255",
+        "192.175.47.255",
+        "192.175.49.0",
+    ),
+    (
+        "198.18.0.0/15",
+        "198.18.0.0",
+        "198.19.255.255",
+        "198.17.255.255",
+        "198.20.0.0",
+    ),
+    (
+        "198.51.100.0/24",
+        "198.51.100.0",
+        "198.51.100.255",
+        "198.51.99.255",
+        "198.51.101.0",
+    ),
+    (
+        "203.0.113.0/24",
+        "203.0.113.0",
+        "203.0.113.255",
+        "203.0.112.255",
+        "203.0.114.0",
+    ),
+    (
+        "224.0.0.0/4",
+        "224.0.0.0",
+        "239.255.255.255",
+        "223.255.255.255",
+        "",
+    ),
+    ("240.0.0.0/4", "240.0.0.0", "255.255.255.254", "", ""),
+    (
+        "255.255.255.255/32",
+        "255.255.255.255",
+        "255.255.255.255",
+        "",
+        "",
+    ),
+    ("::/128", "::", "::", "", ""),
+    ("::1/128", "::1", "::1", "", ""),
+    ("::/96", "::2", "::ffff:ffff", "", ""),
+    (
+        "::ffff:0:0:0/96",
+        "::ffff:0:0:0",
+        "::ffff:0:ffff:ffff",
+        "",
+        "",
+    ),
+    ("::5efe:0:0/96", "::5efe:0:0", "::5efe:ffff:ffff", "", ""),
+    (
+        "64:ff9b:1::/48",
+        "64:ff9b:1::",
+        "64:ff9b:1:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "64:ff9b::/32",
+        "64:ff9b::1:0:0",
+        "64:ff9b:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "::/8",
+        "::1:0:0:0:0",
+        "ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    ("100::/64", "100::", "100::ffff:ffff:ffff:ffff", "", ""),
+    (
+        "100:0:0:1::/64",
+        "100:0:0:1::",
+        "100:0:0:1:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "2001::/32",
+        "2001::",
+        "2001:0:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2000:ffff::1",
+        "",
+    ),
+    (
+        "2001:2::/48",
+        "2001:2::",
+        "2001:2:0:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "2001:10::/28",
+        "2001:10::",
+        "2001:1f:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "2001:20::/28",
+        "2001:20::",
+        "2001:2f:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "2001:30::/28",
+        "2001:30::",
+        "2001:3f:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "2001::/23",
+        "2001:1::",
+        "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "2001:200::",
+    ),
+    (
+        "2001:db8::/32",
+        "2001:db8::",
+        "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:db9::",
+    ),
+    (
+        "2002::/16",
+        "2002::",
+        "2002:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2003::",
+    ),
+    (
+        "2620:4f:8000::/48",
+        "2620:4f:8000::",
+        "2620:4f:8000:ffff:ffff:ffff:ffff:ffff",
+        "2620:4f:7fff:ffff:ffff:ffff:ffff:ffff",
+        "2620:4f:8001::",
+    ),
+    (
+        "3fff::/20",
+        "3fff::",
+        "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "3ffe:ffff::1",
+        "3fff:1000::",
+    ),
+    (
+        "5f00::/16",
+        "5f00::",
+        "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "fc00::/7",
+        "fc00::",
+        "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "fe80::/10",
+        "fe80::",
+        "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "fec0::/10",
+        "fec0::",
+        "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "ff00::/8",
+        "ff00::",
+        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "",
+    ),
+    (
+        "::/0",
+        "4000::",
+        "5eff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "3fff:ffff::1",
+        "",
+    ),
+    (
+        "::/0",
+        "100:0:0:2::",
+        "1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "",
+        "2000::",
+    ),
+];
+
+#[test]
+fn every_row_is_closed_from_its_first_address_to_its_last_and_open_on_either_side() {
+    let guard = Guard::default();
+    for (range, first, last, before, after) in ROWS {
+        for inside in [first, last] {
+            let blocked = guard.judge(ip(inside)).unwrap_err();
+            assert_eq!(blocked.range, net(range), "{inside}");
+        }
+        for outside in [before, after].into_iter().filter(|text| !text.is_empty()) {
+            assert_eq!(guard.judge(ip(outside)), Ok(()), "{outside} beside {range}");
+        }
+    }
+}
+
+#[test]
+fn every_row_of_the_table_is_in_this_test() {
+    for row in ranges::V4.iter().chain(ranges::V6) {
+        let tested = ROWS.iter().any(|(range, ..)| net(range) == row.net);
+        assert!(tested, "{} has no test", row.net);
+    }
+}
+
+#[test]
+fn the_metadata_addresses_of_the_clouds_are_closed() {
+    for address in [
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.0.23",
+        "100.100.100.200",
+        "192.0.0.192",
+        "168.63.129.16",
+        "fd00:ec2::254",
+    ] {
+        assert!(Guard::default().judge(ip(address)).is_err(), "{address}");
+    }
+}
+
+#[test]
+fn an_ipv4_address_in_ipv6_clothing_is_judged_as_what_it_reaches() {
+    let guard = Guard::default();
+    for address in [
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "::ffff:0:7f00:1",
+        "64:ff9b::7f00:1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::1",
+        "2001:0:7f00:1::",
+        "2a00:1450::5efe:7f00:1",
+        "2a00:1450::200:5efe:7f00:1",
+    ] {
+        assert!(guard.judge(ip(address)).is_err(), "{address}");
+    }
+    for address in [
+        "::ffff:93.184.215.14",
+        "64:ff9b::5db8:d70e",
+        "2a00:1450::1:5efe:7f00:1",
+    ] {
+        assert_eq!(guard.judge(ip(address)), Ok(()), "{address}");
+    }
+}
+
+#[test]
+fn an_allowed_network_wins_in_either_clothing_but_not_behind_nat64() {
+    let guard = Guard::new(vec![net("127.0.0.0/8"), net("fd00::/8")]);
+    for address in ["127.0.0.1", "::ffff:127.0.0.1", "fd00::1"] {
+        assert_eq!(guard.judge(ip(address)), Ok(()), "{address}");
+    }
+    for address in ["::1", "10.0.0.1", "64:ff9b::7f00:1", "::127.0.0.1"] {
+        assert!(guard.judge(ip(address)).is_err(), "{address}");
+    }
+}
+
+#[test]
+fn an_operator_can_close_more_and_allowed_networks_still_win() {
+    let guard = Guard::new(vec![net("93.184.215.8/29")]).deny(vec![net("93.184.0.0/16")]);
+    assert_eq!(
+        guard.judge(ip("93.184.0.1")).unwrap_err().reason,
+        "denied by configuration"
+    );
+    assert!(guard.judge(ip("::ffff:93.184.0.1")).is_err());
+    assert_eq!(guard.judge(ip("93.184.215.14")), Ok(()));
+}
+
+#[test]
+fn an_allowed_network_opens_every_port_but_zero() {
+    let guard = Guard::new(vec![net("127.0.0.0/8")]).allow_ports(vec![81]);
+    let judge = |text: &str| guard.judge_socket(text.parse().unwrap());
+    assert_eq!(judge("127.0.0.1:6379"), Ok(()));
+    assert_eq!(judge("127.0.0.1:0"), Err(Refusal::Port(0)));
+    assert_eq!(judge("93.184.215.14:443"), Ok(()));
+    assert_eq!(judge("93.184.215.14:81"), Ok(()));
+    assert_eq!(judge("93.184.215.14:6379"), Err(Refusal::Port(6379)));
+    assert!(matches!(judge("10.0.0.1:443"), Err(Refusal::Address(_))));
+}

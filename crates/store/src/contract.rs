@@ -10,9 +10,7 @@ mod page;
 mod upkeep;
 
 pub use catalogue::{AppRef, Catalogue, Destination, Edit, EndpointRef, NewEndpoint};
-pub use deliveries::{
-    Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery,
-};
+pub use deliveries::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery};
 pub use idempotency::{Answers, IdempotencyKey, KeptAnswer};
 pub use journal::{
     Accept, AcceptRefused, Accepted, Journal, Listener, Outcome, Receipt, Settled, Spill, Write,

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ringbolt_model::{
-    AppId, EndpointId, Message, MessageId, Timestamp, Trigger,
-};
+use ringbolt_model::{AppId, EndpointId, Message, MessageId, Timestamp, Trigger};
 
 use super::StoreError;
 

@@ -47,7 +47,7 @@ pub struct Accept {
     /// Targets that are held in memory: covered by the open mark.
     pub fresh: SmallVec<[EndpointId; 4]>,
     /// Targets that are not: each gets a row, due at `due`.
-    pub stored: SmallVec<[EndpointId; 1]>,
+    pub stored: SmallVec<[EndpointId; 4]>,
     /// When the stored ones are due; on the steady clock.
     pub due: Timestamp,
     /// The sender's idempotency key with a digest of the request, if it sent one.

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use ringbolt_model::{
-    AppId, Attempt, AttemptId, Channel, DeliveryState, Endpoint, EndpointId, EventTypeName, Message,
-    MessageId, Timestamp, Uid,
+    AppId, Attempt, AttemptId, Channel, DeliveryState, Endpoint, EndpointId, EventTypeName,
+    Message, MessageId, Timestamp, Uid,
 };
 
 use super::{Listing, Page, StoreError};

@@ -1,0 +1,120 @@
+//! The contract on SQLite: one thread writes, a few read.
+
+mod fault;
+#[cfg(test)]
+pub(crate) mod faults;
+mod migrations;
+mod open;
+mod queue;
+mod readers;
+mod writer;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use ringbolt_model::Clock;
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::StoreError;
+use crate::vault::Vault;
+pub(crate) use fault::{Fault, conflict};
+pub use open::{OpenError, SqliteSettings};
+use queue::Call;
+use readers::Readers;
+use writer::{Shared, Writer};
+
+/// How many calls may wait for the writer; more wait for those.
+const WRITES_WAITING: usize = 256;
+
+/// A store in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    /// Where the file is.
+    pub(crate) path: PathBuf,
+    /// What it was opened with, less the keys.
+    pub(crate) settings: SqliteSettings,
+    /// Seals and opens what is encrypted at rest.
+    pub(crate) vault: Arc<Vault>,
+    /// What the writer's thread and the callers share.
+    pub(crate) shared: Arc<Shared>,
+    readers: Readers,
+    waiting: Semaphore,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// If another server has it open, it is not ours, newer, damaged, or cannot be read or written.
+    pub fn open(mut settings: SqliteSettings) -> Result<Self, OpenError> {
+        let vault = Arc::new(Vault::new(&settings.keys).ok_or(OpenError::NoKey)?);
+        settings.keys = zeroize::Zeroizing::new(Vec::new());
+        let path = settings.path.clone();
+        let lock = open::lock(&path)?;
+        let conn = open::first_writer(&path, settings.clock.now().as_micros())?;
+        open::check_key(&conn, &vault)?;
+        let shared = Arc::new(Shared::new(&settings));
+        let readers = Readers::start(&path, settings.readers)?;
+        let thread = Writer::start(conn, Arc::clone(&shared))?;
+        Ok(Self {
+            path,
+            settings,
+            vault,
+            shared,
+            readers,
+            waiting: Semaphore::new(WRITES_WAITING),
+            thread: Mutex::new(Some(thread)),
+            _lock: lock,
+        })
+    }
+
+    /// Writes what is queued, copies the log into the database and stops. Blocks until that is done.
+    /// What is asked of the store afterwards is answered as unavailable.
+    pub fn close(&self) {
+        self.shared.queue.close();
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer has panicked");
+        }
+        self.readers.close();
+    }
+
+    /// Reads in one consistent view, on one of the readers' threads.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(work).await
+    }
+
+    /// Writes within the next transaction, in a savepoint of its own: an error undoes what the work
+    /// did and nothing else. Returns when the transaction is on disk.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::Unavailable("the store is closed".into());
+        let _permit = self.waiting.acquire().await.map_err(|_| closed())?;
+        let (answer, answered) = oneshot::channel();
+        self.shared.queue.call(Box::new(Call::new(work, answer)));
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// Where it reads the time.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.settings.clock
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong on a connection, and what the outside is told of it.
+
+use rusqlite::ffi::ErrorCode;
+
+use crate::StoreError;
+
+/// Why work on a connection was not done.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// SQLite said no.
+    Sqlite(rusqlite::Error),
+    /// The work itself did.
+    Store(StoreError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Fault {
+    /// Whether the file or the disk is to blame, so that nothing else in the transaction would fare
+    /// better.
+    pub(super) fn is_of_the_file(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        matches!(
+            error.sqlite_error_code(),
+            Some(
+                ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::NotADatabase
+                    | ErrorCode::FileLockingProtocolFailed
+                    | ErrorCode::PermissionDenied
+                    | ErrorCode::OperationInterrupted
+            )
+        )
+    }
+
+    /// Whether the disk was full: then the connection itself is sound.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Full))
+            || matches!(self, Self::Sqlite(e) if e.sqlite_error_code() == Some(ErrorCode::DiskFull))
+    }
+}
+
+/// What the outside is told. Here, and nowhere else, SQLite's codes get their meaning.
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        let error = match fault {
+            Fault::Store(error) => return error,
+            Fault::Sqlite(rusqlite::Error::QueryReturnedNoRows) => return Self::NotFound,
+            Fault::Sqlite(error) => error,
+        };
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full,
+            Some(
+                ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch,
+            ) => Self::Unreadable(error.to_string()),
+            Some(_) => Self::Unavailable(error.to_string()),
+            None => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+/// Turns a violated uniqueness into `Conflict(what)` and leaves other errors as they are.
+pub(crate) fn conflict(what: &'static str) -> impl FnOnce(rusqlite::Error) -> Fault {
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) => Fault::Store(StoreError::Conflict(what)),
+        _ => Fault::Sqlite(error),
+    }
+}

@@ -1,0 +1,203 @@
+//! Opens the database file: whose it is, who else has it open, how connections to it are set up.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringbolt_model::Clock;
+use rusqlite::{Connection, OpenFlags};
+use zeroize::Zeroizing;
+
+use super::migrations;
+use crate::vault::Vault;
+
+/// How a SQLite store is to be.
+#[derive(Clone)]
+pub struct SqliteSettings {
+    /// The database file. Its folder must exist; `-wal`, `-shm` and `.lock` files appear beside it.
+    pub path: PathBuf,
+    /// The keys that encrypt at rest; the first encrypts, all decrypt. At least one.
+    pub keys: Zeroizing<Vec<[u8; 32]>>,
+    /// How long messages and what became of them are kept.
+    pub retention: Duration,
+    /// How many endpoints an application may have.
+    pub max_endpoints_per_app: usize,
+    /// How many messages may wait to be written.
+    pub accept_queue: usize,
+    /// How many bytes of payload may wait to be written.
+    pub accept_queue_bytes: usize,
+    /// How many connections read side by side.
+    pub readers: usize,
+    /// Where the store reads the time.
+    pub clock: Arc<dyn Clock>,
+    /// What goes wrong in tests.
+    #[cfg(test)]
+    pub(crate) faults: super::faults::Faults,
+}
+
+impl SqliteSettings {
+    /// The defaults, for this file, these keys and this clock.
+    #[must_use]
+    pub fn new(path: PathBuf, keys: Vec<[u8; 32]>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            path,
+            keys: Zeroizing::new(keys),
+            retention: Duration::from_secs(30 * 86_400),
+            max_endpoints_per_app: 10_000,
+            accept_queue: 20_000,
+            accept_queue_bytes: 64 << 20,
+            readers: 3,
+            clock,
+            #[cfg(test)]
+            faults: super::faults::Faults::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteSettings")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another server has it open.
+    #[error("{} is in use by another server", .0.display())]
+    InUse(PathBuf),
+    /// The file is no database, or that of another program.
+    #[error("the file is not a Ringbolt database")]
+    NotOurs,
+    /// A later version of the server has written it.
+    #[error("the database has schema {found}, this server knows up to {known}: use a newer server")]
+    Newer {
+        /// The schema's number.
+        found: usize,
+        /// The last number that this server knows.
+        known: usize,
+    },
+    /// The schema was made by other steps than those of this server.
+    #[error("the database was made with another text of migration {migration}")]
+    Changed {
+        /// Which step differs.
+        migration: &'static str,
+    },
+    /// No encryption key was given.
+    #[error("no encryption key was given")]
+    NoKey,
+    /// What is stored was encrypted with a key that was not given.
+    #[error("the database was encrypted with another key than those given")]
+    WrongKey,
+    /// The lock file could not be made.
+    #[error("cannot lock {}: {error}", .path.display())]
+    Lock {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// SQLite said no.
+    #[error("cannot open the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// Pages of write-ahead log after which it is copied into the database.
+const CHECKPOINT_PAGES: u32 = 4000;
+
+/// Takes the lock that keeps a second server away; it is held as long as the file is open.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let failed = |error| OpenError::Lock {
+        path: lock_path.clone(),
+        error,
+    };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// The writing connection to a file whose schema is up to date afterwards.
+pub(super) fn first_writer(path: &Path, now: i64) -> Result<Connection, OpenError> {
+    let mut conn = Connection::open_with_flags(path, flags(false))?;
+    migrations::check_file(&conn)?;
+    set_up_writer(&conn)?;
+    migrations::migrate(&mut conn, now)?;
+    Ok(conn)
+}
+
+/// Another writing connection, after one has failed.
+pub(super) fn writer(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let conn = Connection::open_with_flags(path, flags(false) & !OpenFlags::SQLITE_OPEN_CREATE)?;
+    set_up_writer(&conn)?;
+    Ok(conn)
+}
+
+/// A connection that only reads.
+pub(crate) fn reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let conn = Connection::open_with_flags(path, flags(true))?;
+    conn.execute_batch(
+        "PRAGMA query_only = 1; PRAGMA cache_size = -2048; PRAGMA temp_store = MEMORY;",
+    )?;
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// Whether what is stored was encrypted with one of these keys.
+pub(super) fn check_key(conn: &Connection, vault: &Vault) -> Result<(), OpenError> {
+    let mut statement = conn.prepare("SELECT secrets FROM endpoint LIMIT 1")?;
+    let mut rows = statement.query(())?;
+    let Some(row) = rows.next()? else {
+        return Ok(());
+    };
+    let sealed: Vec<u8> = row.get(0)?;
+    if vault.knows(&sealed) {
+        Ok(())
+    } else {
+        Err(OpenError::WrongKey)
+    }
+}
+
+fn flags(read_only: bool) -> OpenFlags {
+    let mode = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE
+    };
+    // Each connection stays on one thread, so SQLite need not lock for it.
+    mode | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+fn set_up_writer(conn: &Connection) -> Result<(), rusqlite::Error> {
+    conn.busy_timeout(Duration::from_secs(5))?;
+    // The order matters: auto_vacuum can be chosen only before the first page is written.
+    conn.execute_batch(&format!(
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -8192;
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
+         PRAGMA journal_size_limit = 67108864;"
+    ))?;
+    conn.set_prepared_statement_cache_capacity(256);
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! What the writer's thread and its callers share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ringbolt_model::Clock;
+use rusqlite::Connection;
+
+use crate::sqlite::open::SqliteSettings;
+use crate::sqlite::queue::Queue;
+use crate::{Health, Listener, StoreError};
+
+/// What the writer's thread and its callers share.
+pub(crate) struct Shared {
+    pub(in crate::sqlite) queue: Queue,
+    pub(in crate::sqlite) listener: OnceLock<Listener>,
+    pub(in crate::sqlite) clock: Arc<dyn Clock>,
+    pub(in crate::sqlite) path: PathBuf,
+    /// What the writer has done since start.
+    pub(crate) meter: Meter,
+    trouble: Mutex<Option<String>>,
+    troubled: AtomicBool,
+    #[cfg(test)]
+    faults: crate::sqlite::faults::Faults,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("meter", &self.meter)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the writer has done since start.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    /// Transactions committed.
+    pub(crate) commits: AtomicU64,
+    /// Writes in them.
+    pub(crate) writes: AtomicU64,
+    /// Time spent on them, in microseconds.
+    pub(crate) micros: AtomicU64,
+}
+
+impl Meter {
+    pub(super) fn committed(&self, writes: usize, took: Duration) {
+        self.commits.fetch_add(1, Relaxed);
+        self.writes.fetch_add(writes as u64, Relaxed);
+        self.micros
+            .fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+}
+
+impl Shared {
+    pub(in crate::sqlite) fn new(settings: &SqliteSettings) -> Self {
+        Self {
+            queue: Queue::new(settings.accept_queue, settings.accept_queue_bytes),
+            listener: OnceLock::new(),
+            clock: Arc::clone(&settings.clock),
+            path: settings.path.clone(),
+            meter: Meter::default(),
+            trouble: Mutex::default(),
+            troubled: AtomicBool::new(false),
+            #[cfg(test)]
+            faults: settings.faults.clone(),
+        }
+    }
+
+    /// How the writer is.
+    pub(crate) fn health(&self) -> Health {
+        let problem = self.trouble.lock().clone();
+        Health {
+            writable: problem.is_none(),
+            problem,
+        }
+    }
+
+    pub(super) fn failed(&self, error: &StoreError) {
+        if !self.troubled.swap(true, Relaxed) {
+            tracing::error!(%error, "the store cannot be written");
+        }
+        *self.trouble.lock() = Some(error.to_string());
+    }
+
+    pub(super) fn recovered(&self) {
+        if self.troubled.swap(false, Relaxed) {
+            *self.trouble.lock() = None;
+            tracing::info!("the store can be written again");
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn commit(&self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        self.faults.commit(conn)
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "tests order faults through it")]
+    pub(super) fn commit(&self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        conn.prepare_cached("COMMIT")?.execute(()).map(|_| ())
+    }
+}

@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH)
 run:
 	scripts/need build
 	cargo build --release --locked --package ringbolt
-	./target/release/ringbolt serve --listen 127.0.0.1:8071 --store sqlite:ringbolt-data/ringbolt.db
+	./target/release/ringbolt serve
 
 test: units blackbox
 

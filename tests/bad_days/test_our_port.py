@@ -65,7 +65,7 @@ def test_broken_http_is_refused_or_hung_up_on(server, api, name):
 @pytest.mark.parametrize("kind", ["heads", "bodies"])
 def test_slowloris_does_not_keep_others_out(kind):
     """Hundreds of connections that drip: others are served meanwhile, and the drippers are dropped in the end."""
-    with Server() as server:
+    with Server(API__HEADER_TIMEOUT="4s", API__BODY_TIMEOUT="6s") as server:
         start = b"GET /api/v1/app HTTP/1.1\r\nhost: x\r\n" if kind == "heads" else POST + b"content-length: 100000\r\n\r\n{"
         dripping = []
         for _ in range(500):
@@ -75,7 +75,7 @@ def test_slowloris_does_not_keep_others_out(kind):
         api, worst = server.api, 0.0
         app = api.application()
         drip = b"x" if kind == "heads" else b" "
-        deadline, gone = time.monotonic() + 75, 0
+        deadline, gone = time.monotonic() + 40, 0
         while time.monotonic() < deadline and gone < len(dripping):
             began = time.monotonic()
             api.send(app)
@@ -85,7 +85,7 @@ def test_slowloris_does_not_keep_others_out(kind):
         for connection in dripping:
             connection.close()
         assert worst < 2.0, f"others waited {worst:.1f} s"
-        assert gone == len(dripping), f"{len(dripping) - gone} of {len(dripping)} still hold their connection after 75 s"
+        assert gone == len(dripping), f"{len(dripping) - gone} of {len(dripping)} still hold their connection after 40 s"
 
 
 def _hung_up(connection, drip):

@@ -8,7 +8,7 @@ import pytest
 from harness.server import ADMIN_TOKEN, Server
 
 # Open to everybody on purpose.
-OPEN = {"/api/v1/health", "/api/v1/health/ping", "/openapi.json", "/docs", "/metrics"}
+OPEN = {"/api/v1/health", "/api/v1/health/ping", "/openapi.json", "/docs"}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 

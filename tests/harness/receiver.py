@@ -241,7 +241,7 @@ class Receiver:
                 answer = self.answers.get(arrival.path, self.answer)
                 reply = answer(arrival) if callable(answer) else answer
                 arrival.answered = getattr(reply, "status", 0)
-                if not await reply.write(writer):
+                if not await _unless_gone(reply.write(writer), reader):
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -249,6 +249,18 @@ class Receiver:
             self.open -= 1
             self._writers.discard(writer)
             writer.close()
+
+
+async def _unless_gone(answering, reader):
+    """Answers, but ends when the other side hangs up first. Nobody pipelines here: a byte meanwhile is no request."""
+    answer, gone = asyncio.ensure_future(answering), asyncio.ensure_future(reader.read(1))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return await answer if answer.done() else False
+    finally:
+        for task in (answer, gone):
+            task.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
 
 
 async def _read(reader):

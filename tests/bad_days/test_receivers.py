@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.load import Load
-from harness.receiver import Endless, Hang, Receiver, Reply, Trickle, TrickledHead
+from harness.receiver import Endless, Hang, Receiver, Trickle, TrickledHead
 from harness.server import Server
 from harness.waiting import eventually
 

@@ -1,10 +1,17 @@
 //! The contract on SQLite: one thread writes, a few read.
 
+mod catalogue;
+mod column;
+mod counts;
 mod fault;
 #[cfg(test)]
 pub(crate) mod faults;
+mod fold;
+mod log;
 mod migrations;
 mod open;
+#[cfg(test)]
+mod plans;
 mod queue;
 mod readers;
 mod writer;

@@ -1,0 +1,259 @@
+//! How messages and attempts are written in columns, and read back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ringbolt_model::{
+    Attempt, AttemptFailure, Channel, DeliveryKey, DeliveryState, FinalReason, Message, Timestamp,
+    Timings, Trigger,
+};
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use crate::Settled;
+
+/// What the body of an expunged attempt reads.
+pub(in crate::sqlite) const EXPUNGED: &[u8] = b"EXPUNGED";
+
+/// The columns that [`message`] reads, in its order; `?1` says whether the payload is wanted.
+pub(in crate::sqlite) const MESSAGE_COLUMNS: &str = "m.id, m.app_id, m.event_type, m.event_id, \
+    m.channels, m.content_type, m.expires_at, CASE WHEN ?1 THEN m.payload END";
+
+/// The columns that [`attempt`] reads, in its order; `?1` says whether headers and body are wanted.
+pub(in crate::sqlite) const ATTEMPT_COLUMNS: &str = "a.id, a.app_id, a.message_id, a.endpoint_id, \
+    a.at, a.manual, a.status, a.failure, a.url, a.address, a.detail, a.timings, \
+    CASE WHEN ?1 THEN a.headers END, CASE WHEN ?1 THEN a.body END";
+
+/// An id as a column holds it.
+pub(in crate::sqlite) const fn to_column(raw: u64) -> i64 {
+    raw.cast_signed()
+}
+
+/// Reads an id.
+pub(in crate::sqlite) fn id<I: From<u64>>(row: &Row<'_>, column: usize) -> rusqlite::Result<I> {
+    Ok(I::from(row.get::<_, i64>(column)?.cast_unsigned()))
+}
+
+/// Reads text that was checked when it was written.
+pub(in crate::sqlite) fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error| unreadable(column, Type::Text, error))
+}
+
+/// A column that holds what no writer of ours puts there.
+pub(in crate::sqlite) fn unreadable(
+    column: usize,
+    held: Type,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, held, Box::new(error))
+}
+
+/// A number in a column that stands for nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("no {0} has this code")]
+struct UnknownCode(&'static str);
+
+fn unknown_code(column: usize, what: &'static str) -> rusqlite::Error {
+    unreadable(column, Type::Integer, UnknownCode(what))
+}
+
+/// Reads a message by [`MESSAGE_COLUMNS`].
+pub(in crate::sqlite) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: id(row, 0)?,
+        app: id(row, 1)?,
+        event_type: parsed(row, 2)?,
+        event_id: match row.get_ref(3)? {
+            rusqlite::types::ValueRef::Null => None,
+            _ => Some(parsed(row, 3)?),
+        },
+        channels: channels(row, 4)?,
+        content_type: match row.get_ref(5)?.as_str_or_null()? {
+            Some(text) => text.into(),
+            None => ringbolt_model::message::JSON.into(),
+        },
+        expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_micros),
+        payload: row.get_ref(7)?.as_blob_or_null()?.map(Bytes::copy_from_slice),
+    })
+}
+
+/// Reads a JSON list of channels; NULL means none.
+pub(in crate::sqlite) fn channels(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Arc<[Channel]>> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(Arc::from([])),
+        Some(text) => serde_json::from_str::<Vec<Channel>>(text)
+            .map(Arc::from)
+            .map_err(|error| unreadable(column, Type::Text, error)),
+    }
+}
+
+/// Channels as their column holds them.
+pub(in crate::sqlite) fn channels_column(channels: &[Channel]) -> Option<String> {
+    (!channels.is_empty()).then(|| serde_json::to_string(channels).expect("channels are text"))
+}
+
+/// A content type as its column holds it.
+pub(in crate::sqlite) fn content_type_column(content_type: &str) -> Option<&str> {
+    (content_type != ringbolt_model::message::JSON).then_some(content_type)
+}
+
+/// Targets as their column holds them.
+pub(in crate::sqlite) fn targets_column(targets: impl Iterator<Item = u64>) -> Vec<u8> {
+    targets.flat_map(u64::to_be_bytes).collect()
+}
+
+/// Reads targets, as raw ids of endpoints.
+pub(in crate::sqlite) fn targets(column: &[u8]) -> impl Iterator<Item = u64> + '_ {
+    column.as_chunks().0.iter().map(|eight| u64::from_be_bytes(*eight))
+}
+
+/// Reads an attempt by [`ATTEMPT_COLUMNS`].
+pub(in crate::sqlite) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+    let blob = |column: usize| -> rusqlite::Result<Bytes> {
+        Ok(row.get_ref(column)?.as_blob_or_null()?.map(Bytes::copy_from_slice).unwrap_or_default())
+    };
+    Ok(Attempt {
+        id: id(row, 0)?,
+        app: id(row, 1)?,
+        delivery: DeliveryKey { message: id(row, 2)?, endpoint: id(row, 3)? },
+        at: Timestamp::from_micros(row.get(4)?),
+        trigger: if row.get(5)? { Trigger::Manual } else { Trigger::Scheduled },
+        status: row.get(6)?,
+        failure: row.get::<_, Option<i64>>(7)?.map(failure).transpose()?,
+        url: row.get_ref(8)?.as_str()?.into(),
+        address: match row.get_ref(9)?.as_str_or_null()? {
+            None => None,
+            Some(_) => Some(parsed(row, 9)?),
+        },
+        detail: row.get_ref(10)?.as_str_or_null()?.map(Into::into),
+        timings: timings(row.get_ref(11)?.as_blob()?)?,
+        headers: blob(12)?,
+        body: blob(13)?,
+    })
+}
+
+/// A failure as its column holds it: its place in the model's list, which only grows at its end.
+pub(in crate::sqlite) fn failure_column(failure: AttemptFailure) -> i64 {
+    let place = AttemptFailure::ALL.iter().position(|one| *one == failure);
+    place.and_then(|place| i64::try_from(place).ok()).expect("every failure is in the list")
+}
+
+fn failure(code: i64) -> rusqlite::Result<AttemptFailure> {
+    let place = usize::try_from(code).ok();
+    place.and_then(|place| AttemptFailure::ALL.get(place)).copied().ok_or_else(|| unknown_code(7, "failure"))
+}
+
+/// Timings as their column holds them: five spans of microseconds in four bytes each; all bits set
+/// stand for a part that did not happen.
+pub(in crate::sqlite) fn timings_column(timings: &Timings) -> [u8; 20] {
+    let Timings { dns, connect, tls, first_byte, total } = *timings;
+    let mut column = [0; 20];
+    for (place, span) in column.chunks_mut(4).zip([dns, connect, tls, first_byte, Some(total)]) {
+        let micros = |span: Duration| u32::try_from(span.as_micros()).unwrap_or(u32::MAX - 1);
+        place.copy_from_slice(&span.map_or(u32::MAX, micros).to_be_bytes());
+    }
+    column
+}
+
+fn timings(column: &[u8]) -> rusqlite::Result<Timings> {
+    let span = |part: usize| {
+        let micros = column.as_chunks().0.get(part).map(|four| u32::from_be_bytes(*four));
+        micros.filter(|micros| *micros != u32::MAX).map(|micros| Duration::from_micros(micros.into()))
+    };
+    Ok(Timings {
+        dns: span(0),
+        connect: span(1),
+        tls: span(2),
+        first_byte: span(3),
+        total: span(4).ok_or_else(|| unknown_code(11, "timing"))?,
+    })
+}
+
+/// What became of a delivery, as the attempt's column `settled` holds it.
+pub(in crate::sqlite) const fn settled_column(settled: Settled) -> i64 {
+    match settled {
+        Settled::Delivered => 0,
+        Settled::Retry { .. } => 1,
+        Settled::Failed(_) => 2,
+        Settled::Waits => 3,
+        Settled::Cancelled => 4,
+    }
+}
+
+/// A delivery's state as its column holds it.
+pub(in crate::sqlite) const fn state_column(state: DeliveryState) -> i64 {
+    match state {
+        DeliveryState::Pending => 0,
+        DeliveryState::Delivered => 1,
+        DeliveryState::Failed => 2,
+        DeliveryState::Cancelled => 3,
+    }
+}
+
+/// Reads a delivery's state.
+pub(in crate::sqlite) fn state(code: i64) -> rusqlite::Result<DeliveryState> {
+    match code {
+        0 => Ok(DeliveryState::Pending),
+        1 => Ok(DeliveryState::Delivered),
+        2 => Ok(DeliveryState::Failed),
+        3 => Ok(DeliveryState::Cancelled),
+        _ => Err(unknown_code(0, "state")),
+    }
+}
+
+/// Why a delivery ended, as its column holds it.
+pub(in crate::sqlite) const fn reason_column(reason: FinalReason) -> i64 {
+    match reason {
+        FinalReason::Exhausted => 0,
+        FinalReason::Expired => 1,
+        FinalReason::Deleted => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timings_survive_their_column() {
+        let some = Timings {
+            dns: None,
+            connect: Some(Duration::from_micros(12)),
+            tls: None,
+            first_byte: Some(Duration::from_millis(30)),
+            total: Duration::from_secs(15),
+        };
+        assert_eq!(timings(&timings_column(&some)), Ok(some));
+        assert!(timings(&[]).is_err());
+    }
+
+    #[test]
+    fn every_failure_and_state_survives_its_column() {
+        for one in AttemptFailure::ALL {
+            assert_eq!(failure(failure_column(one)), Ok(one));
+        }
+        for one in [
+            DeliveryState::Pending,
+            DeliveryState::Delivered,
+            DeliveryState::Failed,
+            DeliveryState::Cancelled,
+        ] {
+            assert_eq!(state(state_column(one)), Ok(one));
+        }
+    }
+
+    #[test]
+    fn targets_survive_their_column() {
+        let ids = [1, u64::MAX >> 1, 7];
+        let column = targets_column(ids.into_iter());
+        assert_eq!(targets(&column).collect::<Vec<_>>(), ids);
+    }
+}

@@ -1,0 +1,282 @@
+//! Lanes: made, looked after, configured, emptied and forgotten.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ringbolt_model::{DisableReason, EndpointId, MessageId, Timestamp};
+
+use super::Engine;
+use crate::action::Action;
+use crate::breaker::Breaker;
+use crate::input::Target;
+use crate::lane::rows::Intake;
+use crate::lane::{Class, Lane, Waiting};
+use crate::limiter::Limiter;
+use crate::memory::{Held, Memory};
+
+impl Engine {
+    pub(super) fn number(&self, endpoint: EndpointId) -> Option<u32> {
+        self.by_endpoint.get(&endpoint).copied()
+    }
+
+    pub(super) fn lane(&mut self, number: u32) -> &mut Lane {
+        self.lanes[number as usize]
+            .as_mut()
+            .expect("numbers of lanes are not kept beyond them")
+    }
+
+    /// The lane of a target; made if it is not known.
+    pub(super) fn lane_for(&mut self, target: &Target) -> u32 {
+        if let Some(number) = self.number(target.endpoint) {
+            return number;
+        }
+        let lane = Lane::new(target, &self.settings);
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.lanes[number as usize] = Some(lane);
+                number
+            }
+            None => {
+                self.lanes.push(Some(lane));
+                (self.lanes.len() - 1) as u32
+            }
+        };
+        self.by_endpoint.insert(target.endpoint, number);
+        number
+    }
+
+    /// Looks after a lane once something about it has changed: its class, its place among those
+    /// that wait for slots and pages, its timer, its end.
+    pub(super) fn tend(&mut self, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        self.looks += 1;
+        let lane = self.lanes[number as usize]
+            .as_mut()
+            .expect("a lane is tended while it is known");
+        lane.pass_time(now);
+        lane.settle(now);
+        self.judge_lane(number, now, out);
+        let plenty = self.share.is_plenty();
+        let lane = self.lanes[number as usize].as_mut().expect("as above");
+        if lane.removed && lane.held.deliveries == 0 && lane.rows.is_settled() {
+            self.forget(number);
+            return;
+        }
+        if lane.is_ready(now, plenty) {
+            self.share
+                .enlist(number, lane.class.is_trusted(), lane.flight.len());
+        } else {
+            self.share.delist(number);
+        }
+        if !lane.rows.in_line && lane.page(now, &self.settings).is_some() {
+            lane.rows.in_line = true;
+            self.pages.stand_in_line(number, lane.class.is_trusted());
+        }
+        let idle = lane.is_idle();
+        lane.idle_since = lane
+            .idle_since
+            .filter(|_| idle)
+            .or_else(|| idle.then_some(now));
+        if let Some(wake) = lane.next_wake(now, &self.settings)
+            && self.timers.at(number).is_none_or(|set| wake < set)
+        {
+            self.timers.set(number, wake);
+        }
+    }
+
+    /// Counts a lane as what it is now; what a stalled one may not keep goes to the store.
+    fn judge_lane(&mut self, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let lane = self.lanes[number as usize].as_mut().expect("as in `tend`");
+        let class = lane.judge(now);
+        let before = std::mem::replace(&mut lane.class, class);
+        if before != class {
+            self.memory.reclass(before, class, lane.held);
+            if before.is_trusted() != class.is_trusted() {
+                self.share
+                    .judged_anew(class.is_trusted(), lane.flight.len());
+            }
+        }
+        if class == Class::Stalled && !lane.will_move_soon(now) {
+            shed(lane, &mut self.memory, now, out);
+        }
+    }
+
+    pub(super) fn wake_lane(&mut self, number: u32, now: Timestamp, out: &mut Vec<Action>) {
+        let hang_after = self.settings.hang_after;
+        let forget_after = self.settings.forget_after;
+        let Some(lane) = self.lanes[number as usize].as_mut() else {
+            return;
+        };
+        if lane
+            .idle_since
+            .is_some_and(|since| since + forget_after <= now)
+            && lane.is_idle()
+        {
+            self.forget(number);
+            return;
+        }
+        if lane.flight.check(now, hang_after) {
+            lane.proven = false;
+            lane.width.shrink();
+        }
+        self.tend(number, now, out);
+    }
+
+    fn forget(&mut self, number: u32) {
+        let Some(lane) = self.lanes[number as usize].take() else {
+            return;
+        };
+        self.by_endpoint.remove(&lane.endpoint);
+        self.share.delist(number);
+        self.timers.clear(number);
+        self.free.push(number);
+    }
+
+    pub(super) fn configure(&mut self, now: Timestamp, target: &Target, out: &mut Vec<Action>) {
+        let known = self.number(target.endpoint).is_some();
+        let number = self.lane_for(target);
+        let lane = self.lanes[number as usize]
+            .as_mut()
+            .expect("it was just found or made");
+        let enabled = !target.settings.disabled && (lane.disabled || !known);
+        lane.settings = Arc::clone(&target.settings);
+        lane.width.set(lane.settings.concurrency, &self.settings);
+        lane.limiter = lane.settings.rate.map(|rate| match &lane.limiter {
+            Some(limiter) => limiter.at_rate(rate.get()),
+            None => Limiter::new(rate.get()),
+        });
+        lane.rate_wait = None;
+        if enabled {
+            lane.disabled = false;
+            // Rows may wait of which a lane that was disabled, or forgotten, knows nothing.
+            lane.rows.fall_behind(now);
+        }
+        if enabled && known {
+            lane.breaker = Breaker::default();
+            lane.held_until = None;
+            if lane.health.clear() {
+                out.push(Action::Health {
+                    endpoint: lane.endpoint,
+                    failing: None,
+                });
+            }
+        }
+        if target.settings.disabled {
+            lane.disabled = true;
+        }
+        self.tend(number, now, out);
+    }
+
+    /// The engine's own decision; the driver makes it known.
+    pub(super) fn disable(&mut self, number: u32, reason: DisableReason, out: &mut Vec<Action>) {
+        let lane = self.lane(number);
+        if !lane.disabled {
+            lane.disabled = true;
+            out.push(Action::Disable {
+                endpoint: lane.endpoint,
+                reason,
+            });
+        }
+    }
+
+    pub(super) fn remove(&mut self, now: Timestamp, endpoint: EndpointId, out: &mut Vec<Action>) {
+        let Some(number) = self.number(endpoint) else {
+            return;
+        };
+        self.lane(number).removed = true;
+        self.tend(number, now, out);
+    }
+}
+
+/// Gives back to the store what a stalled lane may not keep: rows that were read, but for one that is
+/// to probe, and fresh deliveries, but for the oldest few. Nothing stays for an endpoint that is
+/// disabled or deleted.
+fn shed(lane: &mut Lane, memory: &mut Memory, now: Timestamp, out: &mut Vec<Action>) {
+    let mut keep = kept_by(lane, memory);
+    let mut probe = lane.is_open() && lane.may_try(now);
+    if fits(lane, keep, probe) {
+        return;
+    }
+    let (queue, late) = (
+        std::mem::take(&mut lane.queue),
+        std::mem::take(&mut lane.late),
+    );
+    let (mut spilled, mut rows_left) = (Vec::new(), false);
+    for (waiting, is_late) in with(queue, false).chain(with(late, true)) {
+        let bytes = memory.bytes(waiting.payload);
+        let stays = if waiting.fresh {
+            let stays = spilled.is_empty() && keep.deliveries > 0 && keep.bytes >= bytes;
+            keep.take(if stays { bytes } else { 0 }, usize::from(stays));
+            stays
+        } else {
+            probe
+        };
+        probe = false;
+        if !stays {
+            lane.held
+                .take(memory.release(Class::Stalled, waiting.payload), 1);
+            rows_left |= !waiting.fresh;
+            if waiting.fresh {
+                spilled.push(waiting.message.id);
+            }
+        } else if is_late || rows_left {
+            lane.late.push_back(waiting);
+        } else {
+            lane.queue.push_back(waiting);
+        }
+    }
+    if rows_left && !lane.removed {
+        lane.rows.fall_behind(now);
+    }
+    spill(lane, spilled, out);
+}
+
+fn with(queue: VecDeque<Waiting>, late: bool) -> impl Iterator<Item = (Waiting, bool)> {
+    queue.into_iter().map(move |waiting| (waiting, late))
+}
+
+/// How many fresh deliveries a stalled lane may keep.
+fn kept_by(lane: &Lane, memory: &Memory) -> Held {
+    let room = memory.room(Class::Stalled);
+    let crowded = room.deliveries == 0 || room.bytes == 0;
+    if crowded || !lane.is_open() {
+        Held::default()
+    } else {
+        memory.lane_bounds(Class::Stalled)
+    }
+}
+
+/// Whether a stalled lane holds no more than it may.
+fn fits(lane: &Lane, keep: Held, probe: bool) -> bool {
+    let rows = lane
+        .queue
+        .iter()
+        .skip(usize::from(probe))
+        .any(|waiting| !waiting.fresh);
+    let queued = lane.queue.len() + lane.late.len();
+    queued == 0 || (!rows && queued <= keep.deliveries && lane.held.bytes <= keep.bytes)
+}
+
+/// Fresh deliveries leave a lane's memory for the store.
+pub(super) fn spill(lane: &mut Lane, gone: Vec<MessageId>, out: &mut Vec<Action>) {
+    if gone.is_empty() {
+        return;
+    }
+    let deliveries = gone.into_iter().map(|message| lane.key(message)).collect();
+    if lane.removed {
+        out.push(Action::Cancel { deliveries });
+        return;
+    }
+    lane.rows.spilling += 1;
+    lane.rows.intake = Intake::Behind;
+    out.push(Action::Spill { deliveries });
+}
+
+impl Lane {
+    /// Whether it is stalled for so short a time that emptying it is not worth the writes.
+    fn will_move_soon(&self, now: Timestamp) -> bool {
+        let soon = self
+            .held_until
+            .is_none_or(|until| until.since(now).as_secs() < 10);
+        self.is_open() && !self.breaker.is_open() && soon
+    }
+}

@@ -5,6 +5,7 @@ import pytest
 from svix.api import AppPortalAccessIn, ApplicationIn, EndpointIn, EventTypeIn, MessageIn
 
 from harness.sdk import refused
+from harness.server import Server
 from harness.waiting import eventually
 
 
@@ -88,3 +89,15 @@ def test_a_token_that_is_no_token(server, app):
         answer = httpx.get(f"{server.url}/api/v1/app", headers=headers)
         assert answer.status_code == 401, headers
         assert answer.json()["code"] and answer.json()["detail"]
+
+
+def test_pages_of_configured_origins_may_use_it():
+    with Server(API__CORS_ORIGINS="https://portal.example.com") as server:
+        def preflight(origin):
+            headers = {"origin": origin, "access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+            return httpx.options(f"{server.url}/api/v1/app/x/endpoint", headers=headers).headers
+
+        allowed = preflight("https://portal.example.com")
+        assert allowed.get("access-control-allow-origin") == "https://portal.example.com"
+        assert "authorization" in allowed.get("access-control-allow-headers", "").lower()
+        assert "access-control-allow-origin" not in preflight("https://evil.example.com")

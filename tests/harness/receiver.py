@@ -164,7 +164,8 @@ class Receiver:
     """An HTTP server on a loopback port. `answer` is a reply or a function from an arrival to a reply;
     `answers` maps a path to the same and wins. Both may be changed while it runs."""
 
-    def __init__(self, answer=None, *, host="127.0.0.1", port=0, keep=True):
+    def __init__(self, answer=None, *, host="127.0.0.1", port=0, keep=True, tls=None):
+        self.tls = tls
         self.host = host
         self.port = port
         self.answer = answer or Reply()
@@ -191,7 +192,7 @@ class Receiver:
 
         async def start():
             self._server = await asyncio.start_server(
-                self._serve, self.host, self.port, limit=4 * 1024 * 1024, backlog=4096, reuse_address=True
+                self._serve, self.host, self.port, ssl=self.tls, limit=4 * 1024 * 1024, backlog=4096, reuse_address=True
             )
 
         _Loop.run(start())
@@ -212,7 +213,7 @@ class Receiver:
         _Loop.run(stop())
 
     def url(self, path="/"):
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{path}"
 
     def at(self, path):
         """What has arrived on one path, in order of arrival."""

@@ -1,6 +1,8 @@
 //! What can go wrong on a connection, and what the outside is told of it.
 
-use rusqlite::ffi::ErrorCode;
+use rusqlite::ffi::{
+    ErrorCode, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+};
 
 use crate::StoreError;
 
@@ -77,10 +79,14 @@ impl From<Fault> for StoreError {
     }
 }
 
-/// Turns a violated uniqueness into `Conflict(what)` and leaves other errors as they are.
+/// Turns a violated uniqueness into `Conflict(what)`, or `Conflict("id")` if it was the id's, and
+/// leaves other errors as they are.
 pub(crate) fn conflict(what: &'static str) -> impl FnOnce(rusqlite::Error) -> Fault {
-    move |error| match error.sqlite_error_code() {
-        Some(ErrorCode::ConstraintViolation) => Fault::Store(StoreError::Conflict(what)),
+    move |error| match error.sqlite_extended_error_code() {
+        Some(SQLITE_CONSTRAINT_UNIQUE) => Fault::Store(StoreError::Conflict(what)),
+        Some(SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID) => {
+            Fault::Store(StoreError::Conflict("id"))
+        }
         _ => Fault::Sqlite(error),
     }
 }

@@ -1,0 +1,121 @@
+//! How small values are written in columns of the catalogue, and read back.
+
+use ringbolt_model::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
+
+use crate::{Listing, Order, StoreError};
+
+/// A value as JSON text.
+pub(in crate::sqlite) fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+/// Reads JSON text.
+pub(in crate::sqlite) fn from_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| unreadable(column, error))
+}
+
+/// A value that serialises as one word, as that word.
+pub(in crate::sqlite) fn word(value: &impl Serialize) -> Result<String, StoreError> {
+    Ok(json(value)?.trim_matches('"').to_owned())
+}
+
+/// Reads what [`word`] wrote.
+pub(in crate::sqlite) fn from_word<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else {
+        return Ok(None);
+    };
+    let word: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
+    T::deserialize(word)
+        .map(Some)
+        .map_err(|error| unreadable(column, error))
+}
+
+/// Reads text that was checked when it was written, or NULL.
+pub(in crate::sqlite) fn parsed_or_null<T>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else {
+        return Ok(None);
+    };
+    text.parse()
+        .map(Some)
+        .map_err(|error| unreadable(column, error))
+}
+
+/// Reads a moment.
+pub(in crate::sqlite) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_micros)
+}
+
+/// Reads a moment, or NULL.
+pub(in crate::sqlite) fn time_or_null(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row
+        .get::<_, Option<i64>>(column)?
+        .map(Timestamp::from_micros))
+}
+
+fn unreadable(
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+/// The comparison that goes on from a key, and the direction to sort in, as SQL.
+pub(in crate::sqlite) const fn direction(order: Order) -> (&'static str, &'static str) {
+    match order {
+        Order::Ascending => (">", "ASC"),
+        Order::Descending => ("<", "DESC"),
+    }
+}
+
+/// Where a list by id begins: beyond `after`, or at the end that the order starts from.
+pub(in crate::sqlite) fn beyond(after: Option<u64>, order: Order) -> i64 {
+    after.map_or_else(
+        || match order {
+            Order::Ascending => i64::MIN,
+            Order::Descending => i64::MAX,
+        },
+        u64::cast_signed,
+    )
+}
+
+/// A listing of items that were read one beyond what was asked for, to see whether more follow.
+pub(in crate::sqlite) fn listing<T, K>(
+    mut items: Vec<T>,
+    limit: usize,
+    key: impl FnOnce(&T) -> K,
+) -> Listing<T, K> {
+    let done = items.len() <= limit;
+    items.truncate(limit);
+    let reached = items.last().map(key);
+    Listing {
+        items,
+        reached,
+        done,
+    }
+}
+
+/// How many rows to read for a page of `limit`: one more tells whether the list goes on.
+pub(in crate::sqlite) fn one_more(limit: usize) -> i64 {
+    i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
+}

@@ -1,1 +1,27 @@
 #![doc = include_str!("../README.md")]
+
+mod accept;
+mod attempts;
+mod destinations;
+mod driver;
+mod handle;
+mod http;
+mod metrics;
+mod perform;
+mod recovery;
+mod routing;
+mod settings;
+mod shared;
+mod transport;
+mod upkeep;
+mod waiters;
+mod workers;
+
+pub use accept::{Draft, Refused, Taken};
+pub use driver::Driver;
+pub use handle::{Handle, Status, UrlRefused};
+pub use http::HttpTransport;
+pub use ringbolt_engine::{LaneView, Snapshot};
+pub use settings::{DriverSettings, HttpSettings, StartError, start, start_with};
+pub use transport::{Transport, Tried};
+pub use workers::WorkerView;

@@ -1,0 +1,169 @@
+//! The one way in: a message is checked, given an id, routed and committed; only then is it taken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ringbolt_engine::{Admission, Target};
+use ringbolt_model::{Application, Channel, EventTypeName, Message, MessageId, Timestamp, Uid};
+use ringbolt_store::{Accept, AcceptRefused, Accepted, AppRef, IdempotencyKey, StoreError, Write};
+
+use crate::Handle;
+
+/// A message as its sender gave it, checked.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What happened.
+    pub event_type: EventTypeName,
+    /// The sender's own identifier of the event.
+    pub event_id: Option<Uid>,
+    /// Where it is of interest.
+    pub channels: Arc<[Channel]>,
+    /// The media type of the payload.
+    pub content_type: Arc<str>,
+    /// The bytes to deliver; an owned copy, no slice of a read buffer.
+    pub payload: Bytes,
+    /// When its content is to be removed, if earlier than usual.
+    pub expires_at: Option<Timestamp>,
+    /// The idempotency key that came with it.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// A message that is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// Its id.
+    pub id: MessageId,
+    /// Whether the idempotency key had been seen before: this is the message of then.
+    pub repeated: bool,
+}
+
+/// Why a message was not taken; nothing was stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The idempotency key was used within a day for another request.
+    #[error("this idempotency key was used for another request within the last 24 hours")]
+    KeyReused,
+    /// A message of the application had this event id within a day.
+    #[error("a message with this eventId was accepted within the last 24 hours")]
+    EventIdTaken,
+    /// The application was deleted meanwhile.
+    #[error("the application was deleted")]
+    ApplicationGone,
+    /// More waits to be written than is good; try again later.
+    #[error("too many messages wait to be written")]
+    Overloaded {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<AcceptRefused> for Refused {
+    fn from(refused: AcceptRefused) -> Self {
+        match refused {
+            AcceptRefused::KeyReused => Self::KeyReused,
+            AcceptRefused::EventIdTaken => Self::EventIdTaken,
+            AcceptRefused::ApplicationGone => Self::ApplicationGone,
+            AcceptRefused::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+/// How long accepting is held back at most while the message's lanes catch up.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// How often it looks whether they have.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+impl Handle {
+    /// Takes a message: it is on disk when this returns, and will be delivered.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was stored.
+    pub async fn accept(&self, app: &Application, draft: Draft) -> Result<Taken, Refused> {
+        if self.0.stopping() {
+            return Err(Refused::Stopping);
+        }
+        let (routes, _) = self
+            .routes(&AppRef::Id(app.id))
+            .await
+            .map_err(|error| match error {
+                StoreError::NotFound => Refused::ApplicationGone,
+                other => Refused::Store(other),
+            })?;
+        let targets = routes.matching(&draft.event_type, &draft.channels);
+        self.let_lanes_catch_up(&targets).await;
+        let (id, answer) = self.commit(app, draft, &targets)?;
+        match answer.await {
+            Ok(Ok(Accepted::New)) => Ok(Taken {
+                id,
+                repeated: false,
+            }),
+            Ok(Ok(Accepted::Repeated(id))) => Ok(Taken { id, repeated: true }),
+            Ok(Err(refused)) => Err(refused.into()),
+            Err(_) => Err(Refused::Stopping),
+        }
+    }
+
+    /// Accepting is cheaper than delivering. Where the lanes of a message are busy but make progress,
+    /// its sender waits a little, so that what is owed stays in memory.
+    async fn let_lanes_catch_up(&self, targets: &[Target]) {
+        let mut waited = Duration::ZERO;
+        while waited < LONGEST_WAIT && self.0.crowded(targets) {
+            tokio::time::sleep(LOOK_EVERY).await;
+            waited += LOOK_EVERY;
+        }
+    }
+
+    fn commit(
+        &self,
+        app: &Application,
+        draft: Draft,
+        targets: &[Target],
+    ) -> Result<(MessageId, tokio::sync::oneshot::Receiver<Answer>), Refused> {
+        let id: MessageId = self.new_id();
+        let payload_bytes = draft.payload.len();
+        let message = Arc::new(Message {
+            id,
+            app: app.id,
+            event_type: draft.event_type,
+            event_id: draft.event_id,
+            channels: draft.channels,
+            content_type: draft.content_type,
+            payload: Some(draft.payload),
+            expires_at: draft.expires_at,
+        });
+        let due = self.0.clock.steady();
+        let Admission { fresh, stored } = self.0.admit(due, id, payload_bytes, targets);
+        let (ticket, answer) = self.0.waiters.join();
+        let idempotency = draft.idempotency;
+        let accept = Accept {
+            message,
+            fresh,
+            stored,
+            due,
+            idempotency,
+            ticket,
+        };
+        if let Err(write) = self.0.store.submit(Write::Accept(accept)) {
+            if let Write::Accept(accept) = *write {
+                self.0.abandoned(&accept);
+                self.0
+                    .waiters
+                    .answer(accept.ticket, Err(AcceptRefused::ApplicationGone));
+            }
+            return Err(Refused::Overloaded {
+                retry_after: Duration::from_secs(1),
+            });
+        }
+        Ok((id, answer))
+    }
+}
+
+/// What a waiting sender is told.
+pub(crate) type Answer = Result<Accepted, AcceptRefused>;

@@ -1,0 +1,210 @@
+//! The driver: it takes the store's receipts and the engine's timers, and keeps the house in order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use ringbolt_engine::Input;
+use ringbolt_model::Timestamp;
+use ringbolt_store::{Accepted, Receipt, Settled, StoreError};
+use tracing::{info, warn};
+
+use crate::shared::Shared;
+use crate::upkeep;
+
+/// The longest sleep of the driver; it wakes earlier for receipts and timers.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// The running machine; [`crate::start`] makes it.
+pub struct Driver {
+    shared: Arc<Shared>,
+}
+
+impl Driver {
+    pub(crate) fn run(shared: Arc<Shared>) -> Self {
+        listen(&shared);
+        shared.tracker.spawn(drive(shared.clone()));
+        shared.tracker.spawn(bring_back(shared.clone()));
+        shared.tracker.spawn(upkeep::run(shared.clone()));
+        Self { shared }
+    }
+
+    /// Lets attempts in flight end, for `grace` at most. What is left stays in the store. Senders get
+    /// no answer any more that says taken, once this was called.
+    pub async fn stop(self, grace: Duration) {
+        let shared = self.shared;
+        shared.stopping.store(true, Relaxed);
+        shared.soft.cancel();
+        shared.wake.notify_one();
+        shared.tracker.close();
+        if tokio::time::timeout(grace, shared.tracker.wait())
+            .await
+            .is_err()
+        {
+            warn!(
+                attempts = shared.tracker.len(),
+                "attempts were cut off; they are made again at the next start"
+            );
+        }
+        info!("stopped");
+    }
+}
+
+fn listen(shared: &Arc<Shared>) {
+    let weak = Arc::downgrade(shared);
+    shared.store.listen(Box::new(move |receipts| {
+        if let Some(shared) = weak.upgrade() {
+            shared.receipts.lock().extend(receipts);
+            shared.wake.notify_one();
+        }
+    }));
+}
+
+/// Turns receipts and timers into turns of the engine, until everything has ended.
+async fn drive(shared: Arc<Shared>) {
+    shared.workers.note("driver", "running");
+    loop {
+        let receipts = std::mem::take(&mut *shared.receipts.lock());
+        if receipts.is_empty() {
+            shared.tell(Input::Wake);
+            if shared.stopping() && shared.unwritten.load(Relaxed) == 0 {
+                break;
+            }
+            sleep(&shared).await;
+        } else {
+            take(&shared, receipts);
+        }
+    }
+    shared.workers.note("driver", "stopped");
+}
+
+async fn sleep(shared: &Shared) {
+    let now = shared.clock.steady();
+    let wake = shared
+        .look(|engine| engine.next_wake())
+        .unwrap_or(Timestamp::FAR_FUTURE);
+    let wake = wake.min(now + LONGEST_SLEEP);
+    shared.wakes_at.store(wake.as_micros(), Relaxed);
+    let _timeout = tokio::time::timeout(wake.since(now), shared.wake.notified()).await;
+    shared.wakes_at.store(i64::MIN, Relaxed);
+}
+
+/// One turn of the engine for all receipts of a transaction: senders are answered, deliveries start.
+fn take(shared: &Arc<Shared>, receipts: Vec<Receipt>) {
+    let mut answers = Vec::with_capacity(receipts.len());
+    let ((), actions) = shared.turn(|engine, now, out| {
+        for receipt in receipts {
+            for input in inputs(shared, receipt, &mut answers) {
+                engine.handle(now, input, out);
+            }
+        }
+    });
+    for (ticket, answer) in answers {
+        shared.waiters.answer(ticket, answer);
+    }
+    shared.perform(actions);
+    shared.begin_held_back();
+}
+
+type Answers = Vec<(u64, crate::accept::Answer)>;
+
+fn inputs(
+    shared: &Arc<Shared>,
+    receipt: Receipt,
+    answers: &mut Answers,
+) -> smallvec::SmallVec<[Input; 2]> {
+    let mut inputs = smallvec::SmallVec::new();
+    match receipt {
+        Receipt::Accept(accept, result) => {
+            let new = matches!(result, Ok(Accepted::New));
+            answers.push((accept.ticket, result));
+            accepted(shared, accept, new, &mut inputs);
+        }
+        Receipt::Outcome {
+            delivery,
+            fresh,
+            settled,
+        } => {
+            shared.unwritten.fetch_sub(1, Relaxed);
+            if !fresh || matches!(settled, Settled::Retry { .. }) {
+                inputs.push(Input::Recorded { delivery });
+            }
+        }
+        Receipt::Spill(spill) => {
+            let endpoints: HashSet<_> = spill.deliveries.iter().map(|d| d.endpoint).collect();
+            for endpoint in endpoints {
+                let rows = shared.clone().rows(endpoint, spill.due, false);
+                shared.tracker.spawn(rows);
+            }
+        }
+    }
+    inputs
+}
+
+fn accepted(
+    shared: &Shared,
+    accept: ringbolt_store::Accept,
+    new: bool,
+    inputs: &mut smallvec::SmallVec<[Input; 2]>,
+) {
+    if !new {
+        let (fresh, stored) = (accept.fresh, accept.stored);
+        inputs.push(Input::Abandoned {
+            message: accept.message.id,
+            fresh,
+            stored,
+        });
+        return;
+    }
+    shared
+        .metrics
+        .accepted(accept.fresh.len() + accept.stored.len());
+    let (message, fresh, stored) = (accept.message, accept.fresh, accept.stored);
+    inputs.push(Input::Committed {
+        message,
+        fresh,
+        stored,
+    });
+}
+
+/// After a start: every endpoint with rows in the store gets its lane back.
+async fn bring_back(shared: Arc<Shared>) {
+    let work = loop {
+        match shared.store.lanes_with_work().await {
+            Ok(work) => break work,
+            Err(error) => {
+                warn!(%error, "waiting deliveries could not be read; trying again");
+                if stopped_within(&shared, Duration::from_secs(1)).await {
+                    return;
+                }
+            }
+        }
+    };
+    for (done, lane) in work.iter().enumerate() {
+        if shared.soft.is_cancelled() {
+            return;
+        }
+        match shared.store.destination(lane.endpoint).await {
+            Ok(destination) => {
+                shared.stored(&destination.endpoint, lane.due, false);
+            }
+            Err(StoreError::NotFound) => {}
+            Err(error) => warn!(endpoint = %lane.endpoint, %error, "endpoint could not be read"),
+        }
+        shared.workers.note(
+            "start-up",
+            format!("{} of {} lanes are back", done + 1, work.len()),
+        );
+    }
+    shared
+        .workers
+        .note("start-up", format!("done: {} lanes had work", work.len()));
+}
+
+/// Waits; says whether the driver was stopped meanwhile.
+pub(crate) async fn stopped_within(shared: &Shared, span: Duration) -> bool {
+    tokio::time::timeout(span, shared.soft.cancelled())
+        .await
+        .is_ok()
+}

@@ -1,0 +1,146 @@
+//! The handle by which rooms reach the machine.
+
+use std::sync::Arc;
+
+use ringbolt_engine::{Input, LaneView, Snapshot};
+use ringbolt_model::{AppId, Application, Endpoint, EndpointId, Timestamp};
+use ringbolt_store::{AppRef, Health, Store, StoreError};
+
+use crate::routing::Routes;
+use crate::shared::Shared;
+use crate::workers::WorkerView;
+
+/// Reaches the machine; cheap to clone.
+#[derive(Clone)]
+pub struct Handle(pub(crate) Arc<Shared>);
+
+/// Why a URL cannot be an endpoint's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UrlRefused(pub String);
+
+/// How the machine is.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// How the store is.
+    pub store: Health,
+    /// What the lanes hold and do.
+    pub lanes: Snapshot,
+    /// The background workers.
+    pub workers: Vec<WorkerView>,
+    /// Outcomes that wait to be written.
+    pub unwritten: usize,
+    /// Whether it is stopping.
+    pub stopping: bool,
+}
+
+impl Handle {
+    /// An application, from memory if it is in use.
+    ///
+    /// # Errors
+    /// `NotFound`, or the store's own.
+    pub async fn application(&self, app: &AppRef) -> Result<Arc<Application>, StoreError> {
+        Ok(self.routes(app).await?.0.app.clone())
+    }
+
+    /// An application, if it is in memory.
+    #[must_use]
+    pub fn application_in_memory(&self, app: &AppRef) -> Option<Arc<Application>> {
+        self.0.routing.cached(app).map(|routes| routes.app.clone())
+    }
+
+    /// The routes of an application. When they are loaded, its lanes learn their settings.
+    pub(crate) async fn routes(&self, app: &AppRef) -> Result<(Arc<Routes>, bool), StoreError> {
+        let (routes, loaded) = self.0.routing.routes(app).await?;
+        if loaded {
+            let (app, rate) = (routes.app.id, routes.app.throttle_rate);
+            self.0.tell(Input::ApplicationRate { app, rate });
+        }
+        Ok((routes, loaded))
+    }
+
+    /// An application was created or changed. To be called between commit and answer.
+    pub fn application_changed(&self, app: AppId) {
+        self.0.routing.forget(app);
+    }
+
+    /// An application was deleted with these endpoints. To be called between commit and answer.
+    pub fn application_deleted(&self, app: AppId, endpoints: &[EndpointId]) {
+        self.0.routing.forget(app);
+        for endpoint in endpoints {
+            self.endpoint_deleted(app, *endpoint);
+        }
+    }
+
+    /// An endpoint was created or changed. To be called between commit and answer.
+    pub fn endpoint_changed(&self, endpoint: &Endpoint) {
+        self.0.transport.forget(endpoint.id);
+        self.0.configure(endpoint);
+    }
+
+    /// An endpoint was deleted. To be called between commit and answer.
+    pub fn endpoint_deleted(&self, app: AppId, endpoint: EndpointId) {
+        self.0.routing.forget(app);
+        self.0.transport.forget(endpoint);
+        self.0.tell(Input::Remove { endpoint });
+    }
+
+    /// How many attempts at deliveries to an endpoint are in flight.
+    #[must_use]
+    pub fn in_flight_to(&self, endpoint: EndpointId) -> u32 {
+        self.lane(endpoint)
+            .map_or(0, |lane| u32::try_from(lane.in_flight).unwrap_or(u32::MAX))
+    }
+
+    /// The lane of an endpoint, if it is not idle.
+    #[must_use]
+    pub fn lane(&self, endpoint: EndpointId) -> Option<LaneView> {
+        self.0.look(|engine| engine.lane_view(endpoint))
+    }
+
+    /// A new id; those of every kind come from here.
+    #[must_use]
+    pub fn new_id<I: From<u64>>(&self) -> I {
+        self.0.ids.next(self.0.clock.now())
+    }
+
+    /// The time of day.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Checks a URL that is to be an endpoint's, and gives it as it is to be stored. A name is judged
+    /// by its addresses only when it is connected to, each time.
+    ///
+    /// # Errors
+    /// Why it cannot be one.
+    pub fn check_url(&self, url: &str) -> Result<String, UrlRefused> {
+        (self.0.guard)(url)
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// How the machine is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        use std::sync::atomic::Ordering::Relaxed;
+        Status {
+            store: self.0.store.health(),
+            lanes: self.0.look(ringbolt_engine::Engine::snapshot),
+            workers: self.0.workers.view(),
+            unwritten: self.0.unwritten.load(Relaxed),
+            stopping: self.0.stopping(),
+        }
+    }
+
+    /// Figures of the machine and its store, as Prometheus reads them.
+    #[must_use]
+    pub fn metrics_text(&self) -> String {
+        self.0.metrics.text(&self.status(), self.0.store.sizes())
+    }
+}

@@ -1,0 +1,238 @@
+//! Figures for Prometheus: what was accepted, delivered, failed, retried, and how long it took.
+
+use std::fmt::Write as _;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use ringbolt_engine::{Change, Decision};
+use ringbolt_model::AttemptFailure;
+use ringbolt_store::Sizes;
+
+use crate::handle::Status;
+use crate::transport::Tried;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
+/// The counters; the gauges are read off [`Status`] when they are asked for.
+pub(crate) struct Metrics {
+    registry: Mutex<Registry>,
+    messages: Counter,
+    owed: Counter,
+    delivered: Counter,
+    retried: Counter,
+    failed: Counter,
+    expired: Counter,
+    attempts_failed: Vec<(AttemptFailure, Counter)>,
+    attempt_seconds: Histogram,
+    warnings: Counter,
+    disabled: Counter,
+    pages: Counter,
+    read_back: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("ringbolt");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let messages = counter("messages_accepted", "Messages that were answered 202");
+        let owed = counter(
+            "deliveries_owed",
+            "Deliveries that accepted messages were owed to",
+        );
+        let delivered = counter("deliveries_delivered", "Deliveries that an endpoint took");
+        let retried = counter(
+            "deliveries_retried",
+            "Tries that will be followed by another",
+        );
+        let failed = counter("deliveries_failed", "Deliveries that ended without success");
+        let expired = counter("deliveries_expired", "Of these, for want of their content");
+        let warnings = counter(
+            "endpoint_warnings",
+            "Warnings that an endpoint keeps failing",
+        );
+        let disabled = counter(
+            "endpoints_disabled",
+            "Endpoints that were disabled automatically",
+        );
+        let pages = counter("store_pages_read", "Pages of waiting deliveries read back");
+        let read_back = counter("store_deliveries_read", "Deliveries in them");
+        let family = Family::<Why, Counter>::default();
+        registry.register(
+            "attempts_failed",
+            "Tries that failed, by reason",
+            family.clone(),
+        );
+        let of = |why: AttemptFailure| {
+            (
+                why,
+                family
+                    .get_or_create(&Why {
+                        reason: why.as_str(),
+                    })
+                    .clone(),
+            )
+        };
+        let attempts_failed = AttemptFailure::ALL.into_iter().map(of).collect();
+        let attempt_seconds = Histogram::new(exponential_buckets(0.000_25, 2.0, 18));
+        let help = "How long tries took, from look-up to the end of the answer";
+        registry.register_with_unit("attempt", help, Unit::Seconds, attempt_seconds.clone());
+        Self {
+            registry: Mutex::new(registry),
+            messages,
+            owed,
+            delivered,
+            retried,
+            failed,
+            expired,
+            attempts_failed,
+            attempt_seconds,
+            warnings,
+            disabled,
+            pages,
+            read_back,
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn accepted(&self, deliveries: usize) {
+        self.messages.inc();
+        self.owed.inc_by(deliveries as u64);
+    }
+
+    pub(crate) fn finished(&self, tried: &Tried, decision: &Decision) {
+        self.attempt_seconds
+            .observe(tried.timings.total.as_secs_f64());
+        let counters = &self.attempts_failed;
+        if let Some((_, counter)) = counters.iter().find(|(why, _)| tried.failure == Some(*why)) {
+            counter.inc();
+        }
+        match decision.change {
+            Change::Delivered => self.delivered.inc(),
+            Change::Retry { .. } => self.retried.inc(),
+            Change::Failed(_) => self.failed.inc(),
+            Change::Waits | Change::Cancelled => return,
+        };
+    }
+
+    pub(crate) fn expired(&self, deliveries: usize) {
+        self.expired.inc_by(deliveries as u64);
+        self.failed.inc_by(deliveries as u64);
+    }
+
+    pub(crate) fn warned(&self) {
+        self.warnings.inc();
+    }
+
+    pub(crate) fn disabled(&self) {
+        self.disabled.inc();
+    }
+
+    pub(crate) fn page_read(&self, deliveries: usize) {
+        self.pages.inc();
+        self.read_back.inc_by(deliveries as u64);
+    }
+
+    /// Everything as text, without the closing `# EOF`, so that others can append theirs.
+    pub(crate) fn text(&self, status: &Status, sizes: Sizes) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.registry.lock()).is_err() {
+            return String::new();
+        }
+        let end = text.trim_end().trim_end_matches("# EOF").len();
+        text.truncate(end);
+        for (name, help, value) in gauges(status, sizes) {
+            let _infallible = write!(
+                text,
+                "# HELP ringbolt_{name} {help}.\n# TYPE ringbolt_{name} gauge\nringbolt_{name} {value}\n"
+            );
+        }
+        lanes(&mut text, status);
+        text
+    }
+}
+
+fn gauges(status: &Status, sizes: Sizes) -> Vec<(&'static str, &'static str, f64)> {
+    let lanes = &status.lanes;
+    vec![
+        (
+            "attempts_in_flight",
+            "Attempts in flight",
+            lanes.in_flight as f64,
+        ),
+        (
+            "memory_deliveries",
+            "Deliveries held in memory",
+            lanes.deliveries as f64,
+        ),
+        (
+            "memory_payload_bytes",
+            "Payload bytes held in memory",
+            lanes.bytes as f64,
+        ),
+        (
+            "outcomes_unwritten",
+            "Outcomes that wait to be written",
+            status.unwritten as f64,
+        ),
+        (
+            "store_up",
+            "Whether the store can be written",
+            f64::from(u8::from(status.store.writable)),
+        ),
+        (
+            "store_bytes",
+            "Bytes the store takes on disk",
+            sizes.on_disk as f64,
+        ),
+        (
+            "store_free_bytes",
+            "Of these, free for reuse",
+            sizes.free as f64,
+        ),
+        (
+            "store_commits",
+            "Transactions since start",
+            sizes.commits as f64,
+        ),
+        (
+            "store_writes",
+            "Writes in these transactions",
+            sizes.writes as f64,
+        ),
+        (
+            "store_commit_seconds",
+            "Time spent committing",
+            sizes.commit_micros as f64 / 1e6,
+        ),
+    ]
+}
+
+fn lanes(text: &mut String, status: &Status) {
+    text.push_str("# HELP ringbolt_lanes Lanes by state.\n# TYPE ringbolt_lanes gauge\n");
+    let lanes = &status.lanes;
+    let states = [
+        ("idle", lanes.idle),
+        ("active", lanes.active),
+        ("waiting_for_rate", lanes.waiting_for_rate),
+        ("held", lanes.held),
+        ("breaker_open", lanes.broken),
+        ("disabled", lanes.disabled),
+        ("behind", lanes.behind),
+    ];
+    for (state, count) in states {
+        let _infallible = writeln!(text, "ringbolt_lanes{{state=\"{state}\"}} {count}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Doing what the engine wants done.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use ringbolt_engine::{Action, Input, Start};
+use ringbolt_model::endpoint::Failing;
+use ringbolt_model::{DeliveryKey, DisableReason, Endpoint, EndpointId, Timestamp, Trigger};
+use ringbolt_store::{Spill, StoreError, Write};
+use tracing::{error, info, warn};
+
+use crate::driver::stopped_within;
+use crate::shared::{Shared, target};
+
+/// When an endpoint that could not be read is asked for again.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+/// While more outcomes than this wait to be written, no attempt begins: what is delivered but not
+/// written is delivered again after a crash.
+const MOST_UNWRITTEN: usize = 16_384;
+
+impl Shared {
+    /// Does what the engine wants done.
+    pub(crate) fn perform(self: &Arc<Self>, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Start(start) => self.begin(start),
+                other => self.perform_rare(other),
+            }
+        }
+    }
+
+    /// Begins an attempt in a task of its own, unless the store is behind.
+    pub(crate) fn begin(self: &Arc<Self>, start: Start) {
+        if self.soft.is_cancelled() {
+            return;
+        }
+        if !self.may_begin() {
+            self.held_back.lock().push_back(start);
+            return;
+        }
+        self.tracker.spawn(self.clone().attempts(start));
+    }
+
+    /// Whether the store keeps up with the outcomes of attempts.
+    pub(crate) fn may_begin(&self) -> bool {
+        self.unwritten.load(Relaxed) < MOST_UNWRITTEN
+    }
+
+    /// Begins what had been held back, as far as the store has caught up.
+    pub(crate) fn begin_held_back(self: &Arc<Self>) {
+        while self.may_begin() {
+            let Some(start) = self.held_back.lock().pop_front() else {
+                return;
+            };
+            self.begin(start);
+        }
+    }
+
+    fn perform_rare(self: &Arc<Self>, action: Action) {
+        let this = self.clone();
+        match action {
+            Action::Start(start) => self.begin(start),
+            Action::Load {
+                endpoint,
+                limit,
+                bytes,
+                ..
+            } => {
+                self.tracker
+                    .spawn(async move { this.load(endpoint, limit, bytes).await });
+            }
+            // Rows of a deleted endpoint count as cancelled, so both end the open mark alike.
+            Action::Spill { deliveries } | Action::Cancel { deliveries } => self.spill(deliveries),
+            Action::Disable { endpoint, reason } => {
+                self.tracker
+                    .spawn(async move { this.disable(endpoint, reason).await });
+            }
+            Action::Health { endpoint, failing } => {
+                self.tracker
+                    .spawn(async move { this.keep_failing(endpoint, failing).await });
+            }
+            Action::Warn {
+                endpoint,
+                percent,
+                failing,
+            } => {
+                self.metrics.warned();
+                warn!(%endpoint, percent, since = %failing.since, "endpoint keeps failing and will be disabled");
+            }
+        }
+    }
+
+    fn spill(&self, deliveries: Vec<DeliveryKey>) {
+        let (due, trigger) = (self.clock.steady(), Trigger::Scheduled);
+        let spill = Spill {
+            deliveries,
+            due,
+            trigger,
+        };
+        if self.store.submit(Write::Spill(spill)).is_err() {
+            error!("the store refused a spill; the deliveries come back at the next start");
+        }
+    }
+
+    async fn load(self: Arc<Self>, endpoint: EndpointId, limit: usize, bytes: usize) {
+        if self.soft.is_cancelled() {
+            return;
+        }
+        let now = self.clock.steady();
+        let input = match self.store.due(endpoint, now, limit, bytes).await {
+            Ok(page) => {
+                self.metrics.page_read(page.deliveries.len());
+                let (next_due, more) = (page.next_due, page.more);
+                let deliveries = page.deliveries.into_iter().map(into_engine).collect();
+                Input::Loaded {
+                    endpoint,
+                    deliveries,
+                    next_due,
+                    more,
+                }
+            }
+            Err(error) => {
+                warn!(%endpoint, %error, "due deliveries could not be read");
+                Input::LoadFailed { endpoint }
+            }
+        };
+        self.tell(input);
+    }
+
+    async fn disable(self: Arc<Self>, endpoint: EndpointId, reason: DisableReason) {
+        match self
+            .store
+            .disable_endpoint(endpoint, reason, self.clock.now())
+            .await
+        {
+            Ok(true) => {
+                self.metrics.disabled();
+                info!(%endpoint, reason = reason.as_str(), "endpoint disabled");
+            }
+            Ok(false) => {}
+            Err(error) => warn!(%endpoint, %error, "endpoint could not be disabled"),
+        }
+        self.reconfigure(endpoint).await;
+    }
+
+    /// Tells the lane of an endpoint what the store says of it.
+    pub(crate) async fn reconfigure(self: &Arc<Self>, endpoint: EndpointId) {
+        self.transport.forget(endpoint);
+        match self.store.destination(endpoint).await {
+            Ok(destination) => self.configure(&destination.endpoint),
+            Err(StoreError::NotFound) => self.tell(Input::Remove { endpoint }),
+            Err(error) => warn!(%endpoint, %error, "endpoint could not be read"),
+        }
+    }
+
+    /// Tells the lane of an endpoint that it has rows which are due. An endpoint that cannot be read
+    /// now is asked for again until it can be.
+    pub(crate) async fn rows(self: Arc<Self>, endpoint: EndpointId, due: Timestamp, manual: bool) {
+        loop {
+            match self.store.destination(endpoint).await {
+                Ok(destination) => return self.stored(&destination.endpoint, due, manual),
+                Err(StoreError::NotFound) => return self.tell(Input::Remove { endpoint }),
+                Err(error) => warn!(%endpoint, %error, "endpoint could not be read; trying again"),
+            }
+            if stopped_within(&self, READ_AGAIN).await {
+                return;
+            }
+        }
+    }
+
+    /// Tells the lane of an endpoint its settings.
+    pub(crate) fn configure(self: &Arc<Self>, endpoint: &Endpoint) {
+        self.routing.forget(endpoint.app);
+        self.tell(Input::Configure {
+            target: target(endpoint),
+        });
+    }
+
+    async fn keep_failing(self: Arc<Self>, endpoint: EndpointId, failing: Option<Failing>) {
+        if let Err(error) = self.store.keep_failing(endpoint, failing).await {
+            warn!(%endpoint, %error, "the health of an endpoint could not be kept");
+        }
+    }
+}
+
+fn into_engine(stored: ringbolt_store::StoredDelivery) -> ringbolt_engine::StoredDelivery {
+    ringbolt_engine::StoredDelivery {
+        message: stored.message,
+        attempts: stored.attempts,
+        trigger: stored.trigger,
+    }
+}

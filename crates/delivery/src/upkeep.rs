@@ -1,0 +1,44 @@
+//! The upkeep worker: tidies the store in small steps, and closes what has been idle too long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::driver::stopped_within;
+use crate::shared::Shared;
+
+/// How long it rests when nothing is left to do.
+const REST: Duration = Duration::from_secs(5);
+/// How long it rests between steps while more is to be done, so that traffic goes first.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Runs until the driver stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    loop {
+        shared.transport.sweep();
+        let rest = match shared.store.tidy(shared.clock.now()).await {
+            Ok(tidied) => {
+                if tidied.expired > 0 {
+                    warn!(
+                        deliveries = tidied.expired,
+                        "deliveries expired before they were delivered"
+                    );
+                    shared.metrics.expired(tidied.expired);
+                }
+                shared
+                    .workers
+                    .note("upkeep", if tidied.more { "tidying" } else { "resting" });
+                if tidied.more { BREATH } else { REST }
+            }
+            Err(error) => {
+                shared.workers.note("upkeep", format!("failed: {error}"));
+                REST
+            }
+        };
+        if stopped_within(&shared, rest).await {
+            shared.workers.note("upkeep", "stopped");
+            return;
+        }
+    }
+}

@@ -1,1 +1,38 @@
 #![doc = include_str!("../README.md")]
+
+pub mod auth;
+pub mod body;
+pub mod caller;
+pub mod depth;
+pub mod dress;
+pub mod faults;
+pub mod idempotency;
+pub mod openapi;
+pub mod page;
+pub mod patch;
+pub mod problem;
+pub mod query;
+pub mod tidy;
+pub mod token;
+
+mod generations;
+mod throttle;
+
+pub use auth::Authenticator;
+pub use body::{Input, Segments};
+pub use caller::{Caller, Permission};
+pub use faults::Faults;
+pub use page::{Answer, Turn};
+pub use patch::Patch;
+pub use problem::Problem;
+pub use query::Query;
+
+use ringbolt_model::Timestamp;
+
+/// The client's address, put into a request's extensions by whoever accepted the connection (it knows
+/// which proxies to trust). Without it, guesses at tokens are not counted by address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
+/// Tells the time of day; handed in, so that tests own it.
+pub type Now = std::sync::Arc<dyn Fn() -> Timestamp + Send + Sync>;

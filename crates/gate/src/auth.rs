@@ -1,0 +1,232 @@
+//! Whose token it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use parking_lot::Mutex;
+use ringbolt_model::{ApiKey, KeyId, Role, Timestamp};
+use ringbolt_store::{Store, StoreError};
+
+use crate::generations::Generations;
+use crate::throttle::Throttle;
+use crate::token::TokenHash;
+use crate::{Caller, ClientAddress, Now, Problem};
+
+/// How many keys are remembered.
+const REMEMBERED: usize = 10_000;
+/// How long a key is believed before the store is asked again.
+const BELIEVED: Duration = Duration::from_secs(60);
+/// How long a token is remembered as unknown.
+const UNKNOWN: Duration = Duration::from_secs(5);
+
+/// Tells who asks. A token that was seen lately costs a hash and a look into memory.
+pub struct Authenticator {
+    admin: TokenHash,
+    store: Arc<dyn Store>,
+    now: Now,
+    known: Generations<TokenHash, Arc<Known>>,
+    unknown: Generations<TokenHash, Timestamp>,
+    throttle: Throttle,
+    /// Counts what was forgotten on purpose: what was read before that must not be remembered.
+    forgotten: AtomicU64,
+    /// Uses of keys that were pushed out before they were noted.
+    unnoted: Mutex<Vec<(KeyId, Timestamp)>>,
+}
+
+/// A key that works.
+struct Known {
+    id: KeyId,
+    caller: Caller,
+    expires_at: Option<Timestamp>,
+    read_at: Timestamp,
+    /// In microseconds; 0 if it was not used since it was last noted.
+    used_at: AtomicI64,
+}
+
+impl Known {
+    fn works_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end) && now < self.read_at + BELIEVED
+    }
+
+    fn take_use(&self) -> Option<(KeyId, Timestamp)> {
+        let used = self.used_at.swap(0, Relaxed);
+        (used != 0).then(|| (self.id, Timestamp::from_micros(used)))
+    }
+}
+
+impl Authenticator {
+    /// Of the admin token with this hash, and of the keys in the store.
+    pub fn new(admin: TokenHash, store: Arc<dyn Store>, now: Now) -> Self {
+        Self {
+            admin,
+            store,
+            now,
+            known: Generations::new(REMEMBERED),
+            unknown: Generations::new(REMEMBERED),
+            throttle: Throttle::new(),
+            forgotten: AtomicU64::new(0),
+            unnoted: Mutex::default(),
+        }
+    }
+
+    /// Who sent this request.
+    ///
+    /// # Errors
+    /// 401 if nobody that is known; 429 from an address that has sent many unknown tokens; 503 if the
+    /// store cannot tell.
+    pub async fn caller(
+        &self,
+        headers: &HeaderMap,
+        from: Option<ClientAddress>,
+    ) -> Result<Caller, Problem> {
+        let token = bearer(headers).ok_or_else(Problem::unauthenticated)?;
+        let hash = TokenHash::of(token);
+        if hash == self.admin {
+            return Ok(Caller::ADMIN);
+        }
+        let now = (self.now)();
+        if let Some(known) = self.known.get(&hash).filter(|known| known.works_at(now)) {
+            known.used_at.store(now.as_micros(), Relaxed);
+            return Ok(known.caller);
+        }
+        if self
+            .unknown
+            .get(&hash)
+            .is_some_and(|at| now.since(at) < UNKNOWN)
+        {
+            return Err(Problem::unauthenticated());
+        }
+        self.look_up(hash, from, now).await
+    }
+
+    async fn look_up(
+        &self,
+        hash: TokenHash,
+        from: Option<ClientAddress>,
+        now: Timestamp,
+    ) -> Result<Caller, Problem> {
+        if from.is_some_and(|from| self.throttle.closed(from.0, now)) {
+            let detail = "too many unknown tokens came from this address";
+            return Err(Problem::too_many(detail, Duration::from_secs(5)));
+        }
+        let forgotten = self.forgotten.load(Relaxed);
+        match self.store.key_by_hash(hash.bytes()).await {
+            Ok(key) if key.works_at(now) => Ok(self.remember(hash, &key, now, forgotten)),
+            Ok(_) | Err(StoreError::NotFound) => {
+                self.unknown.put(hash, now);
+                if let Some(from) = from {
+                    self.throttle.missed(from.0, now);
+                }
+                Err(Problem::unauthenticated())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn remember(&self, hash: TokenHash, key: &ApiKey, now: Timestamp, forgotten: u64) -> Caller {
+        let caller = Caller {
+            role: key.role,
+            app: key.app,
+            key: Some(key.id),
+        };
+        // A portal without an application would be one of all.
+        if key.role == Role::Portal && key.app.is_none() {
+            tracing::error!(key = %key.id, "a portal's key has no application; it is not accepted");
+            return Caller {
+                role: Role::Sender,
+                ..caller
+            };
+        }
+        let known = Known {
+            id: key.id,
+            caller,
+            expires_at: key.expires_at,
+            read_at: now,
+            used_at: AtomicI64::new(now.as_micros()),
+        };
+        if self.forgotten.load(Relaxed) == forgotten {
+            let pushed_out = self.known.put(hash, Arc::new(known));
+            let uses = pushed_out.iter().filter_map(|known| known.take_use());
+            self.unnoted.lock().extend(uses);
+        }
+        caller
+    }
+
+    /// Forgets a key, since it was revoked: from now on it does not work.
+    pub fn forget(&self, key: KeyId) {
+        self.forgotten.fetch_add(1, Relaxed);
+        self.known.retain(|known| known.id != key);
+    }
+
+    /// A key was created: its token may have been tried before.
+    pub fn created(&self, hash: TokenHash) {
+        self.unknown.remove(&hash);
+    }
+
+    /// Notes in the store when keys were last used. To be called every minute and at the end.
+    ///
+    /// # Errors
+    /// If the store cannot be written; these uses are then not noted.
+    pub async fn note_uses(&self) -> Result<(), StoreError> {
+        let mut used = std::mem::take(&mut *self.unnoted.lock());
+        used.extend(
+            self.known
+                .values()
+                .iter()
+                .filter_map(|known| known.take_use()),
+        );
+        if used.is_empty() {
+            Ok(())
+        } else {
+            self.store.keys_used(used).await
+        }
+    }
+}
+
+/// The token of a request: what follows `Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Lets a request pass only with a token that is known; handlers then take a [`Caller`].
+pub async fn require_token(
+    State(auth): State<Arc<Authenticator>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let from = request.extensions().get::<ClientAddress>().copied();
+    match auth.caller(request.headers(), from).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(AUTHORIZATION, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_token_is_what_follows_bearer() {
+        assert_eq!(bearer(&headers("Bearer abc")), Some("abc"));
+        assert_eq!(bearer(&headers("bearer  abc ")), Some("abc"));
+        for nothing in ["Bearer ", "Bearer", "Basic YTpi", "", "abc"] {
+            assert_eq!(bearer(&headers(nothing)), None, "{nothing}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+}

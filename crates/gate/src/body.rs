@@ -1,0 +1,228 @@
+//! Bodies and paths of requests: read within bounds, and refused by the name of the field.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use bytes::{Bytes, BytesMut};
+use http::header::EXPECT;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_path_to_error::Segment;
+
+use crate::depth;
+use crate::problem::{Fault, NO_JSON, Problem, VALUE};
+
+/// The most bytes that a body may have, unless a route says otherwise.
+pub const MOST: usize = 1024 * 1024;
+/// How much of a body that is too large is still read, so that its sender comes to read the answer.
+const DRAINED: usize = 64 * 1024 * 1024;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The JSON body of a request. The content type is not asked for: what is JSON is JSON.
+#[derive(Debug)]
+pub struct Input<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body, &parts.headers, MOST).await?;
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        parse(&bytes).map(Self)
+    }
+}
+
+/// The variable parts of a path.
+#[derive(Debug)]
+pub struct Segments<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segments<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        path.map(|Path(segments)| Self(segments))
+            .map_err(|_| Problem::not_found())
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// 413 if it is larger, 408 if it takes too long, 400 if it breaks off.
+pub async fn read<B>(body: B, headers: &HeaderMap, limit: usize) -> Result<Bytes, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    // Whoever waits for leave to send is told before it has sent anything.
+    if body.size_hint().lower() > limit as u64 && headers.contains_key(EXPECT) {
+        return Err(Problem::too_large(limit));
+    }
+    let slow = |_| {
+        let detail = "the body took too long to arrive";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    };
+    tokio::time::timeout(PATIENCE, collect(body, limit))
+        .await
+        .map_err(slow)?
+}
+
+async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let mut all = Bytes::new();
+    let mut more = BytesMut::new();
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::bad_request("bad_body", "the body broke off"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        size += data.len();
+        if size > limit {
+            (all, more) = Default::default();
+            if size > DRAINED {
+                break;
+            }
+        } else if all.is_empty() {
+            // A body that comes in one piece is not copied.
+            all = data;
+        } else {
+            if more.is_empty() {
+                let expected = usize::try_from(body.size_hint().lower()).unwrap_or(limit);
+                more.reserve((size + expected).min(limit));
+                more.extend_from_slice(&all);
+            }
+            more.extend_from_slice(&data);
+        }
+    }
+    match size {
+        size if size > limit => Err(Problem::too_large(limit)),
+        _ if more.is_empty() => Ok(all),
+        _ => Ok(more.freeze()),
+    }
+}
+
+/// Reads a JSON object.
+///
+/// # Errors
+/// 422 that names the field: for what is no JSON, no object, nested too deep, or not of `T`'s shape.
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
+    // The payload of a message is one level down.
+    if !depth::within(json, depth::MOST + 1) {
+        return Err(at_body(
+            format!("is nested deeper than {} levels", depth::MOST),
+            VALUE,
+        ));
+    }
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return match serde_json::from_slice::<IgnoredAny>(json) {
+            Ok(_) => Err(at_body("expected a JSON object", VALUE)),
+            Err(error) => Err(at_body(error, NO_JSON)),
+        };
+    }
+    serde_json::from_slice(json).map_err(|_| explain::<T>(json))
+}
+
+/// Reads again what could not be read, to tell where it is wrong.
+fn explain<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Problem {
+    let mut from = serde_json::Deserializer::from_slice(json);
+    let read = serde_path_to_error::deserialize::<_, T>(&mut from);
+    let error = match read {
+        Ok(_) => match from.end() {
+            Ok(()) => return at_body("cannot be read", VALUE),
+            Err(error) => return at_body(error, NO_JSON),
+        },
+        Err(error) => error,
+    };
+    if !error.inner().is_data() {
+        return at_body(error.inner(), NO_JSON);
+    }
+    let way = error.path().iter().filter_map(|segment| match segment {
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Enum { variant } => Some(variant.clone()),
+        Segment::Unknown => None,
+    });
+    let loc = std::iter::once("body".to_owned()).chain(way).collect();
+    Problem::invalid(vec![Fault {
+        loc,
+        msg: error.inner().to_string(),
+        kind: VALUE,
+    }])
+}
+
+fn at_body(what: impl Display, kind: &'static str) -> Problem {
+    Problem::invalid(vec![Fault {
+        loc: vec!["body".to_owned()],
+        msg: what.to_string(),
+        kind,
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use http_body_util::Full;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Shape {
+        #[serde(default)]
+        rate: Option<std::num::NonZeroU16>,
+        #[serde(default)]
+        names: BTreeMap<String, String>,
+    }
+
+    fn fault(json: &[u8]) -> Fault {
+        let problem = parse::<Shape>(json).unwrap_err();
+        assert_eq!(problem.status(), 422);
+        problem.faults()[0].clone()
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_its_field() {
+        assert_eq!(fault(br#"{"rate":0}"#).loc, ["body", "rate"]);
+        assert_eq!(fault(br#"{"names":{"a":1}}"#).loc, ["body", "names", "a"]);
+        assert_eq!(fault(br#"{"rate":0}"#).kind, VALUE);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_from_what_is_no_object() {
+        for broken in ["", "{", "\u{fffe}", r#"{"rate":}"#, r#"{"rate":1} x"#] {
+            assert_eq!(fault(broken.as_bytes()).kind, NO_JSON, "{broken}");
+        }
+        for other in ["[]", "null", r#""text""#, "1"] {
+            assert_eq!(fault(other.as_bytes()).kind, VALUE, "{other}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_are_ignored_and_deep_ones_are_not() {
+        let shape = parse::<Shape>(br#" {"rate":3,"new":[{}],"names":{"a":"b"}}"#).unwrap();
+        assert_eq!((shape.rate.unwrap().get(), shape.names.len()), (3, 1));
+        let deep = format!(r#"{{"new":{}}}"#, "[".repeat(100_000));
+        assert!(fault(deep.as_bytes()).msg.contains("deeper"));
+    }
+
+    #[tokio::test]
+    async fn a_body_has_a_limit() {
+        let body = |n| Full::new(Bytes::from(vec![b'x'; n]));
+        let none = HeaderMap::new();
+        assert_eq!(read(body(10), &none, 10).await.unwrap().len(), 10);
+        assert_eq!(read(body(11), &none, 10).await.unwrap_err().status(), 413);
+    }
+}

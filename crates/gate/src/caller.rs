@@ -1,0 +1,259 @@
+//! Who asks, and what they may do.
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use ringbolt_model::{AppId, KeyId, Role};
+
+use crate::Problem;
+
+/// Who asks: what their token said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// What they may do.
+    pub role: Role,
+    /// The only application that they may touch; all if absent.
+    pub app: Option<AppId>,
+    /// Their key; absent for the admin token.
+    pub key: Option<KeyId>,
+}
+
+/// What can be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// List all applications.
+    ListApplications,
+    /// Create any application.
+    CreateApplications,
+    /// Create an application on the fly, or find it.
+    EnsureApplications,
+    /// Read one application.
+    ReadApplication,
+    /// Change or delete one application.
+    ChangeApplication,
+    /// Read endpoints, their headers (but the sensitive ones) and statistics.
+    ReadEndpoints,
+    /// Create, change and delete endpoints, and set their headers.
+    ChangeEndpoints,
+    /// Read signing secrets.
+    ReadSecrets,
+    /// Rotate signing secrets.
+    RotateSecrets,
+    /// Send messages.
+    SendMessages,
+    /// Read messages, deliveries and attempts.
+    ReadMessages,
+    /// Send again what was sent, or recover what failed.
+    Resend,
+    /// Send an example of an event type to an endpoint.
+    SendExamples,
+    /// Remove contents.
+    Expunge,
+    /// Read event types.
+    ReadEventTypes,
+    /// Create, change, archive and remove event types.
+    ChangeEventTypes,
+    /// Hand out access to an application's portal.
+    GrantPortal,
+    /// Create, list and revoke API keys.
+    ManageKeys,
+    /// Read metrics.
+    Observe,
+}
+
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 19] = [
+        Self::ListApplications,
+        Self::CreateApplications,
+        Self::EnsureApplications,
+        Self::ReadApplication,
+        Self::ChangeApplication,
+        Self::ReadEndpoints,
+        Self::ChangeEndpoints,
+        Self::ReadSecrets,
+        Self::RotateSecrets,
+        Self::SendMessages,
+        Self::ReadMessages,
+        Self::Resend,
+        Self::SendExamples,
+        Self::Expunge,
+        Self::ReadEventTypes,
+        Self::ChangeEventTypes,
+        Self::GrantPortal,
+        Self::ManageKeys,
+        Self::Observe,
+    ];
+
+    /// Whether it concerns more than one application, so that a key limited to one never has it.
+    const fn spans_applications(self) -> bool {
+        matches!(
+            self,
+            Self::ListApplications
+                | Self::CreateApplications
+                | Self::EnsureApplications
+                | Self::ChangeEventTypes
+                | Self::ManageKeys
+                | Self::Observe
+        )
+    }
+}
+
+/// The table of roles and permissions.
+const fn allows(role: Role, permission: Permission) -> bool {
+    use Permission as P;
+    match role {
+        Role::Admin => true,
+        Role::Sender => matches!(permission, P::SendMessages | P::EnsureApplications),
+        Role::Reader => matches!(
+            permission,
+            P::ListApplications
+                | P::ReadApplication
+                | P::ReadEndpoints
+                | P::ReadMessages
+                | P::ReadEventTypes
+                | P::Observe
+        ),
+        Role::Portal => matches!(
+            permission,
+            P::ReadApplication
+                | P::ReadEndpoints
+                | P::ChangeEndpoints
+                | P::ReadSecrets
+                | P::RotateSecrets
+                | P::ReadMessages
+                | P::Resend
+                | P::ReadEventTypes
+        ),
+    }
+}
+
+impl Caller {
+    /// The holder of the admin token.
+    pub const ADMIN: Self = Self {
+        role: Role::Admin,
+        app: None,
+        key: None,
+    };
+
+    /// Whether this is allowed.
+    #[must_use]
+    pub const fn may(&self, permission: Permission) -> bool {
+        let in_scope = self.app.is_none() || !permission.spans_applications();
+        in_scope && allows(self.role, permission)
+    }
+
+    /// Passes if this is allowed.
+    ///
+    /// # Errors
+    /// 403 otherwise.
+    pub fn must(&self, permission: Permission) -> Result<(), Problem> {
+        if self.may(permission) {
+            Ok(())
+        } else {
+            Err(Problem::forbidden())
+        }
+    }
+
+    /// Passes if the application is within reach.
+    ///
+    /// # Errors
+    /// 404 otherwise, as if there were no such application.
+    pub fn must_reach(&self, app: AppId) -> Result<(), Problem> {
+        match self.app {
+            Some(own) if own != app => Err(Problem::not_found()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether they operate the server, so that they may see the addresses that it connects to.
+    #[must_use]
+    pub const fn is_operator(&self) -> bool {
+        self.app.is_none()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    /// Whom [`crate::auth::require_token`] found.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .copied()
+            .ok_or_else(Problem::unauthenticated)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(role: Role, app: Option<u64>) -> Caller {
+        Caller {
+            role,
+            app: app.map(AppId::from),
+            key: Some(KeyId::from(1)),
+        }
+    }
+
+    #[test]
+    fn an_admin_may_do_everything_and_within_an_application_everything_there() {
+        for permission in Permission::ALL {
+            assert!(Caller::ADMIN.may(permission));
+            assert_eq!(
+                caller(Role::Admin, Some(1)).may(permission),
+                !permission.spans_applications(),
+            );
+        }
+    }
+
+    #[test]
+    fn a_reader_changes_nothing_and_sees_no_secrets() {
+        let reader = caller(Role::Reader, None);
+        let allowed: Vec<_> = Permission::ALL
+            .into_iter()
+            .filter(|p| reader.may(*p))
+            .collect();
+        use Permission as P;
+        assert_eq!(
+            allowed,
+            [
+                P::ListApplications,
+                P::ReadApplication,
+                P::ReadEndpoints,
+                P::ReadMessages,
+                P::ReadEventTypes,
+                P::Observe,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_portal_does_not_manage_applications_event_types_or_other_portals() {
+        use Permission as P;
+        let portal = caller(Role::Portal, Some(1));
+        for denied in [
+            P::ListApplications,
+            P::CreateApplications,
+            P::ChangeApplication,
+            P::SendMessages,
+            P::ChangeEventTypes,
+            P::Expunge,
+            P::SendExamples,
+            P::GrantPortal,
+            P::ManageKeys,
+        ] {
+            assert!(!portal.may(denied), "{denied:?}");
+        }
+        assert!(portal.may(P::ChangeEndpoints) && portal.may(P::Resend));
+    }
+
+    #[test]
+    fn another_application_is_not_found() {
+        let portal = caller(Role::Portal, Some(1));
+        assert!(portal.must_reach(AppId::from(1)).is_ok());
+        let problem = portal.must_reach(AppId::from(2)).unwrap_err();
+        assert_eq!(problem.status().as_u16(), 404);
+    }
+}

@@ -1,0 +1,143 @@
+//! Query parameters: comma-joined, repeated or with `[]`; unknown ones are ignored.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use crate::Problem;
+
+/// The parameters of a request.
+#[derive(Debug, Clone, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Reads the part of a URL after the question mark.
+    ///
+    /// # Errors
+    /// 400 if it is not UTF-8.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        let decoded = pairs.map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name)?;
+            let name = name.strip_suffix("[]").unwrap_or(&name).to_owned();
+            Ok((name, decode(value)?.into_owned()))
+        });
+        decoded.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The text of a parameter; absent if it is empty. Of several the last counts.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(key, _)| key == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that is read as a `T`.
+    ///
+    /// # Errors
+    /// 422 if it cannot be.
+    pub fn read<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let read = |text: &str| {
+            text.parse()
+                .map_err(|e| Problem::invalid_at("query", name, e))
+        };
+        self.text(name).map(read).transpose()
+    }
+
+    /// All values of a list, in whichever spelling it came, each read as a `T`.
+    ///
+    /// # Errors
+    /// 422 if one cannot be.
+    pub fn list<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Vec<T>, Problem> {
+        let values = self.0.iter().filter(|(key, _)| key == name);
+        let parts = values
+            .flat_map(|(_, value)| value.split(','))
+            .filter(|part| !part.is_empty());
+        let read = |text: &str| {
+            text.parse()
+                .map_err(|e| Problem::invalid_at("query", name, e))
+        };
+        parts.map(read).collect()
+    }
+
+    /// A switch.
+    ///
+    /// # Errors
+    /// 422 if it is neither `true` nor `false`.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool, Problem> {
+        match self.text(name) {
+            None => Ok(default),
+            Some("true" | "1") => Ok(true),
+            Some("false" | "0") => Ok(false),
+            Some(_) => Err(Problem::invalid_at("query", name, "expected true or false")),
+        }
+    }
+}
+
+fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
+    let spaced = if text.contains('+') {
+        Cow::from(text.replace('+', " "))
+    } else {
+        text.into()
+    };
+    let decoded = percent_decode_str(&spaced)
+        .decode_utf8()
+        .map(Cow::into_owned);
+    let broken = |_| Problem::bad_request("bad_query", "the query is not UTF-8");
+    decoded.map(Cow::Owned).map_err(broken)
+}
+
+impl<S: Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::parse(parts.uri.query().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_three_spellings() {
+        for text in ["e=a,b", "e=a&e=b", "e[]=a&e%5B%5D=b", "e=a%2Cb&x=c"] {
+            let query = Query::parse(text).unwrap();
+            assert_eq!(query.list::<String>("e").unwrap(), ["a", "b"], "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_decoded_and_empty_ones_are_absent() {
+        let query = Query::parse("a=x+y%26z&b=&c&n=7").unwrap();
+        assert_eq!(
+            (query.text("a"), query.text("b"), query.text("c")),
+            (Some("x y&z"), None, None)
+        );
+        assert_eq!(query.read("n").unwrap(), Some(7));
+        assert_eq!(
+            query.read::<u8>("a").unwrap_err().faults()[0].loc,
+            ["query", "a"]
+        );
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_a_bad_request() {
+        assert_eq!(Query::parse("a=%ff").unwrap_err().status(), 400);
+    }
+
+    #[test]
+    fn a_switch_is_on_or_off() {
+        let query = Query::parse("on=true&off=false&odd=maybe").unwrap();
+        assert!(query.flag("on", false).unwrap() && !query.flag("off", true).unwrap());
+        assert!(query.flag("absent", true).unwrap());
+        assert_eq!(query.flag("odd", true).unwrap_err().status(), 422);
+    }
+}

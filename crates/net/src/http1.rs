@@ -22,7 +22,7 @@ pub(crate) use request::{Standing, announces_length};
 /// What an idle connection may hold on to.
 const IDLE_BUFFER: usize = 4 << 10;
 /// What is asked of the socket at once while a head is read.
-const READ_SIZE: usize = 2 << 10;
+const READ_SIZE: usize = 1 << 10;
 
 /// A connection and the buffer through which its exchanges go.
 pub(crate) struct Connection {

@@ -31,7 +31,7 @@ pub(crate) async fn exchange(
     let request = request(exchange, standing).map_err(touched)?;
     let sent = lease.sender().try_send_request(request).await;
     let response = sent.map_err(|mut error| {
-        let untouched = error.take_message().is_some() || is_unprocessed(error.error());
+        let untouched = error.take_message().is_some() || is_of_connection(error.error());
         Stumbled {
             failure: failure(error.error()),
             untouched,
@@ -111,11 +111,11 @@ pub(super) fn failure(error: &hyper::Error) -> Failure {
     }
 }
 
-/// Whether the peer says that it has not acted on the request (RFC 9113 §8.7).
-fn is_unprocessed(error: &hyper::Error) -> bool {
-    cause::<h2::Error>(error).is_some_and(|error| {
-        error.reason() == Some(h2::Reason::REFUSED_STREAM)
-            || (error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR))
+/// Whether it was the connection that ended and not this exchange, or the peer says that it has
+/// not acted on the request (RFC 9113 §8.7).
+fn is_of_connection(error: &hyper::Error) -> bool {
+    cause::<h2::Error>(error).is_none_or(|error| {
+        error.is_io() || error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM)
     })
 }
 

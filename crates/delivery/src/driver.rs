@@ -157,9 +157,9 @@ fn accepted(
         });
         return;
     }
-    shared
-        .metrics
-        .accepted(accept.fresh.len() + accept.stored.len());
+    let took = shared.clock.steady().since(accept.due);
+    let owed = accept.fresh.len() + accept.stored.len();
+    shared.metrics.accepted(owed, took);
     let (message, fresh, stored) = (accept.message, accept.fresh, accept.stored);
     inputs.push(Input::Committed {
         message,

@@ -28,6 +28,9 @@ pub struct Status {
     pub lanes: Snapshot,
     /// The background workers.
     pub workers: Vec<WorkerView>,
+    /// Pending deliveries that have rows in the store, as last counted. Those that were never tried
+    /// and are in memory come on top.
+    pub pending_rows: u64,
     /// Outcomes that wait to be written.
     pub unwritten: usize,
     /// Whether it is stopping.
@@ -133,6 +136,7 @@ impl Handle {
             store: self.0.store.health(),
             lanes: self.0.look(ringbolt_engine::Engine::snapshot),
             workers: self.0.workers.view(),
+            pending_rows: self.0.pending.load(Relaxed),
             unwritten: self.0.unwritten.load(Relaxed),
             stopping: self.0.stopping(),
         }

@@ -1,6 +1,7 @@
 //! Figures for Prometheus: what was accepted, delivered, failed, retried, and how long it took.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -32,6 +33,7 @@ pub(crate) struct Metrics {
     expired: Counter,
     attempts_failed: Vec<(AttemptFailure, Counter)>,
     attempt_seconds: Histogram,
+    accept_seconds: Histogram,
     warnings: Counter,
     disabled: Counter,
     pages: Counter,
@@ -88,6 +90,9 @@ impl Default for Metrics {
         let attempt_seconds = Histogram::new(exponential_buckets(0.000_25, 2.0, 18));
         let help = "How long tries took, from look-up to the end of the answer";
         registry.register_with_unit("attempt", help, Unit::Seconds, attempt_seconds.clone());
+        let accept_seconds = Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
+        let help = "How long accepting took, from routing to the commit";
+        registry.register_with_unit("accept", help, Unit::Seconds, accept_seconds.clone());
         Self {
             registry: Mutex::new(registry),
             messages,
@@ -98,6 +103,7 @@ impl Default for Metrics {
             expired,
             attempts_failed,
             attempt_seconds,
+            accept_seconds,
             warnings,
             disabled,
             pages,
@@ -107,7 +113,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn accepted(&self, deliveries: usize) {
+    pub(crate) fn accepted(&self, deliveries: usize, took: Duration) {
+        self.accept_seconds.observe(took.as_secs_f64());
         self.messages.inc();
         self.owed.inc_by(deliveries as u64);
     }
@@ -181,6 +188,11 @@ fn gauges(status: &Status, sizes: Sizes) -> Vec<(&'static str, &'static str, f64
             "memory_payload_bytes",
             "Payload bytes held in memory",
             lanes.bytes as f64,
+        ),
+        (
+            "store_deliveries_pending",
+            "Pending deliveries with rows",
+            status.pending_rows as f64,
         ),
         (
             "outcomes_unwritten",

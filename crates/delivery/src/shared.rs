@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use ringbolt_engine::{Action, Admission, Engine, Input, LaneSettings, LaneState, Start, Target};
@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) wakes_at: AtomicI64,
     /// Outcomes handed to the store whose receipts have not come back.
     pub(crate) unwritten: AtomicUsize,
+    /// Pending deliveries that have rows, as last counted.
+    pub(crate) pending: AtomicU64,
     /// Attempts that wait until the store has caught up.
     pub(crate) held_back: Mutex<VecDeque<Start>>,
     pub(crate) guard: GuardedUrl,
@@ -78,6 +80,7 @@ impl Shared {
             wake: Notify::new(),
             wakes_at: AtomicI64::new(i64::MAX),
             unwritten: AtomicUsize::new(0),
+            pending: AtomicU64::new(0),
             held_back: Mutex::default(),
             guard: parts.guard,
             stopping: AtomicBool::new(false),

@@ -1,6 +1,7 @@
 //! The upkeep worker: tidies the store in small steps, and closes what has been idle too long.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tracing::warn;
@@ -13,10 +14,18 @@ const REST: Duration = Duration::from_secs(5);
 /// How long it rests between steps while more is to be done, so that traffic goes first.
 const BREATH: Duration = Duration::from_millis(20);
 
+/// How often the pending deliveries in the store are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(15);
+
 /// Runs until the driver stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut count_at = shared.clock.steady();
     loop {
         shared.transport.sweep();
+        if shared.clock.steady() >= count_at {
+            count(&shared).await;
+            count_at = shared.clock.steady() + COUNT_EVERY;
+        }
         let rest = match shared.store.tidy(shared.clock.now()).await {
             Ok(tidied) => {
                 if tidied.expired > 0 {
@@ -40,5 +49,11 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             shared.workers.note("upkeep", "stopped");
             return;
         }
+    }
+}
+
+async fn count(shared: &Shared) {
+    if let Ok(pending) = shared.store.pending().await {
+        shared.pending.store(pending, Relaxed);
     }
 }

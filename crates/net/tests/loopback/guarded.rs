@@ -1,12 +1,14 @@
 //! Forbidden addresses and ports are not dialled, however they are named.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use ringbolt_net::{Client, ClientSettings, Failure, Guard, ResolverSettings};
+use ringbolt_net::{Client, ClientSettings, Failure, Guard, Limits, ResolverSettings};
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::server::{OK, Server};
-use crate::via::{failure, reply, settings};
+use crate::via::{failure, post, reply, settings};
 
 /// A client for which these names have these addresses.
 fn knowing(guard: Guard, names: &[(&str, &[&str])]) -> Client {
@@ -19,9 +21,14 @@ fn knowing(guard: Guard, names: &[(&str, &[&str])]) -> Client {
         name_servers: Some(Vec::new()),
         overrides,
     };
+    let limits = Limits {
+        connect_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    };
     Client::new(ClientSettings {
         guard,
         resolver,
+        limits,
         ..ClientSettings::default()
     })
     .unwrap()
@@ -83,6 +90,49 @@ async fn an_address_that_does_not_answer_gives_way_to_the_next() {
     );
     let url = format!("http://two.test:{}/", server.address.port());
     assert_eq!(reply(&client, &url).await.status, 200);
+}
+
+/// A listener that takes no more connections: the next attempt to connect gets no answer.
+fn clogged(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(address).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok();
+    let waiting = std::iter::from_fn(connect).collect();
+    (listener, waiting)
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_come_about_has_a_limit_of_its_own() {
+    let (listener, _waiting) = clogged("127.0.0.1:0".parse().unwrap());
+    let limits = Limits {
+        connect_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let client = Client::new(ClientSettings {
+        limits,
+        ..settings()
+    })
+    .unwrap();
+    let address = listener.local_addr().unwrap();
+    let report = post(&client, &format!("http://{address}/")).await;
+    assert_eq!(report.address, Some(address));
+    assert_eq!(report.result.unwrap_err(), Failure::ConnectTimeout);
+}
+
+#[tokio::test]
+async fn an_address_that_hangs_leaves_time_for_the_next() {
+    let server = Server::answering(OK);
+    let port = server.address.port();
+    let _clogged = clogged(SocketAddr::from(([127, 0, 0, 2], port)));
+    let client = knowing(
+        settings().guard,
+        &[("two.test", &["127.0.0.2", "127.0.0.1"])],
+    );
+    let report = post(&client, &format!("http://two.test:{port}/")).await;
+    assert_eq!(report.address, Some(server.address));
+    assert_eq!(report.result.unwrap().status, 200);
 }
 
 #[tokio::test]

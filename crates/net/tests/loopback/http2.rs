@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use ringbolt_net::{Client, ClientSettings};
+use ringbolt_net::{Client, ClientSettings, Failure};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::certificates::Authority;
-use crate::via::{post, post_body, reply, settings};
+use crate::via::{failure, post, post_body, reply, settings};
 
 #[derive(Clone)]
 struct Spawner(TaskTracker);
@@ -98,7 +98,8 @@ async fn serve(
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
     let version = request.version();
-    let size: Option<usize> = request.uri().path()[1..].parse().ok();
+    let path = request.uri().path().to_owned();
+    let size: Option<usize> = path[1..].parse().ok();
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let text = match size {
         Some(size) => vec![b'x'; size],
@@ -108,6 +109,11 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<bytes::Bytes
     response
         .headers_mut()
         .insert("x-version", format!("{version:?}").parse().unwrap());
+    if path == "/headers" {
+        response
+            .headers_mut()
+            .insert("x-long", "x".repeat(40_000).parse().unwrap());
+    }
     Ok(response)
 }
 
@@ -191,6 +197,19 @@ async fn an_idle_connection_ends_with_a_sweep_and_so_does_its_task() {
     assert_eq!(client.idle_connections(), 0);
     let ended = tokio::time::timeout(Duration::from_secs(5), client.shutdown());
     ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn headers_beyond_the_limit_are_refused() {
+    let authority = Authority::new();
+    let server = Http2Server::start(&authority).await;
+    let client = trusting(&authority);
+    assert_eq!(
+        failure(&client, &server.url("/headers")).await,
+        Failure::HeadersTooLarge
+    );
+    assert_eq!(reply(&client, &server.url("/")).await.status, 200);
+    assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use ringbolt_net::{
-    Client, ClientSettings, Exchange, Failure, HeaderBlock, Method, Report, ResolverSettings,
-    TlsProfile,
+    Client, ClientSettings, Exchange, Failure, HeaderBlock, Limits, Method, Report,
+    ResolverSettings, TlsProfile,
 };
 
 use crate::certificates::{Authority, accept};
@@ -102,13 +102,16 @@ async fn an_unknown_root_or_another_name_is_a_tls_failure() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_a_tls_failure() {
-    let server = Server::answering_once("HTTP/1.1 400 Bad Request\r\n\r\n");
     let silent = Server::start(|stream, _| drop(stream));
-    let mute = Server::start(|mut stream, _| {
-        stream.write_all(b"220 mail.test ESMTP\r\n").unwrap();
-        std::thread::park();
-    });
-    for server in [server, silent, mute] {
+    let speaking = |greeting: &'static str| {
+        Server::start(move |mut stream, _| {
+            stream.write_all(greeting.as_bytes()).unwrap();
+            std::thread::park();
+        })
+    };
+    let web = speaking("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let mail = speaking("220 mail.test ESMTP\r\n");
+    for server in [web, mail, silent] {
         let failure = failure(&client(), &url(&server, "127.0.0.1")).await;
         assert!(matches!(failure, Failure::Tls(_)), "{failure:?}");
     }
@@ -162,4 +165,24 @@ async fn a_connection_made_under_one_trust_does_not_serve_another() {
     }
     let distrusting = post_under(&client, &url, None).await.result.unwrap_err();
     assert!(matches!(distrusting, Failure::Tls(_)), "{distrusting:?}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_has_a_limit_of_its_own() {
+    let server = Server::start(|stream, _| {
+        std::thread::park();
+        drop(stream);
+    });
+    let limits = Limits {
+        tls_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let client = Client::new(ClientSettings {
+        limits,
+        ..settings()
+    })
+    .unwrap();
+    let report = post(&client, &url(&server, "127.0.0.1")).await;
+    assert_eq!(report.result.unwrap_err(), Failure::Tls("timeout".into()));
+    assert!(report.timings.connect.is_some() && report.timings.tls.is_some());
 }

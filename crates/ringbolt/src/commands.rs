@@ -1,0 +1,3 @@
+//! What each command does, a file each.
+
+pub(crate) mod config;

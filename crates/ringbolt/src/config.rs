@@ -1,0 +1,142 @@
+//! Configuration: a file, then the environment, then flags; each later one wins.
+
+mod groups;
+mod layers;
+pub(crate) mod listing;
+mod problem;
+pub(crate) mod reader;
+mod setting;
+pub(crate) mod template;
+pub(crate) mod value;
+
+use std::path::Path;
+
+pub(crate) use groups::{Api, Delivery, General, Log, Net, Retention, Runtime, Tls};
+pub(crate) use layers::{Flag, Layers, Origin, Sources};
+pub(crate) use problem::{ConfigError, Problem};
+use reader::Reader;
+pub(crate) use setting::Setting;
+use value::{HttpUrl, Size, StoreUrl};
+
+/// The largest payload that can be configured; beyond it memory could not be bounded.
+const LARGEST_PAYLOAD: Size = Size(10 << 20);
+
+/// Everything that can be set, as it is in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) general: General,
+    pub(crate) log: Log,
+    pub(crate) tls: Tls,
+    pub(crate) delivery: Delivery,
+    pub(crate) net: Net,
+    pub(crate) api: Api,
+    pub(crate) retention: Retention,
+    pub(crate) runtime: Runtime,
+}
+
+/// The groups in the order in which they are shown: name (empty for the top), text, rows.
+pub(crate) const GROUPS: &[(&str, &str, &[Setting])] = &[
+    ("", General::ABOUT, General::SETTINGS),
+    ("log", Log::ABOUT, Log::SETTINGS),
+    ("tls", Tls::ABOUT, Tls::SETTINGS),
+    ("delivery", Delivery::ABOUT, Delivery::SETTINGS),
+    ("net", Net::ABOUT, Net::SETTINGS),
+    ("api", Api::ABOUT, Api::SETTINGS),
+    ("retention", Retention::ABOUT, Retention::SETTINGS),
+    ("runtime", Runtime::ABOUT, Runtime::SETTINGS),
+];
+
+/// Every row of the table.
+pub(crate) fn all_settings() -> impl Iterator<Item = &'static Setting> {
+    GROUPS.iter().flat_map(|(_, _, rows)| rows.iter())
+}
+
+impl Config {
+    /// Reads what the layers hold.
+    ///
+    /// # Errors
+    /// Everything that is wrong, at once.
+    pub(crate) fn read(layers: &Layers) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(layers);
+        let config = Self {
+            general: General::read(&mut reader),
+            log: Log::read(&mut reader),
+            tls: Tls::read(&mut reader),
+            delivery: Delivery::read(&mut reader),
+            net: Net::read(&mut reader),
+            api: Api::read(&mut reader),
+            retention: Retention::read(&mut reader),
+            runtime: Runtime::read(&mut reader),
+        };
+        config.check(&mut reader);
+        reader.finish()?;
+        Ok(config)
+    }
+
+    /// Rules that a value alone cannot know.
+    fn check(&self, reader: &mut Reader<'_>) {
+        match (&self.tls.certificate, &self.tls.key) {
+            (Some(_), None) => reader.refuse("tls.certificate", "it needs `tls.key` beside it"),
+            (None, Some(_)) => reader.refuse("tls.key", "it needs `tls.certificate` beside it"),
+            _ => {}
+        }
+        if self.api.max_payload > LARGEST_PAYLOAD {
+            reader.refuse("api.max_payload", "it is above 10MiB");
+        }
+        if self.delivery.timeout.is_zero() {
+            reader.refuse("delivery.timeout", "no attempt could succeed in no time");
+        }
+        if self.delivery.user_agent.chars().any(char::is_control) {
+            reader.refuse("delivery.user_agent", "it has control characters");
+        }
+    }
+
+    /// What every address that is handed out begins with.
+    pub(crate) fn public_url(&self) -> String {
+        match &self.general.public_url {
+            Some(HttpUrl(url)) => url.clone(),
+            None => self.own_url(self.general.listen),
+        }
+    }
+
+    /// The address of the server for somebody on this machine, given what it listens on.
+    pub(crate) fn own_url(&self, listens_on: std::net::SocketAddr) -> String {
+        let scheme = if self.tls.certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        format!("{scheme}://{listens_on}")
+    }
+
+    /// The file that holds everything.
+    pub(crate) fn store_path(&self) -> &Path {
+        let StoreUrl::Sqlite(path) = &self.general.store;
+        path
+    }
+
+    /// The folder of that file: where the tokens and keys made at the first start lie, too.
+    pub(crate) fn data_folder(&self) -> &Path {
+        match self.store_path().parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Threads that do the work.
+    pub(crate) fn workers(&self) -> usize {
+        match self.runtime.workers {
+            Some(workers) => usize::try_from(workers.get()).unwrap_or(usize::MAX),
+            None => default_workers(),
+        }
+    }
+}
+
+/// One less than there are cores: the store's writer is a thread of its own.
+pub(crate) fn default_workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    cores.saturating_sub(1).max(1)
+}
+
+#[cfg(test)]
+mod tests;

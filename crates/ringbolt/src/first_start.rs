@@ -1,0 +1,221 @@
+//! What is made at the first start: the data folder, the admin token, the encryption key.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::config::value::{EncryptionKeys, Secret, Value as _};
+
+/// The file with the admin token, beside the store.
+pub(crate) const TOKEN_FILE: &str = "admin-token";
+/// The file with the encryption key, beside the store.
+pub(crate) const KEY_FILE: &str = "encryption-key";
+
+/// The secrets in force, and where they lie.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    /// What may do everything.
+    pub(crate) admin_token: Secret,
+    /// Its file, unless it was configured.
+    pub(crate) token_file: Option<PathBuf>,
+    /// What encrypts at rest.
+    pub(crate) keys: EncryptionKeys,
+    /// Their file, unless they were configured.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Whether that file is new.
+    pub(crate) key_is_new: bool,
+}
+
+/// Makes the folder and whatever secret is neither configured nor there.
+///
+/// # Errors
+/// If a file cannot be made or read, or holds something else.
+pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
+    let folder = config.data_folder();
+    make_folder(folder)?;
+    keep_private(config.store_path())?;
+    let (admin_token, token_file) = match &config.general.admin_token {
+        Some(token) => (token.clone(), None),
+        None => {
+            let path = folder.join(TOKEN_FILE);
+            let (text, _) = read_or_make(&path, || Ok(URL_SAFE_NO_PAD.encode(random()?)))?;
+            (understood(Secret::parse(text.trim()), &path)?, Some(path))
+        }
+    };
+    let (keys, key_file, key_is_new) = match &config.general.encryption_key {
+        Some(keys) => (keys.clone(), None, false),
+        None => {
+            let path = folder.join(KEY_FILE);
+            if !path.exists() && holds_data(config.store_path()) {
+                bail!(
+                    "the encryption key of {} is missing: put it back as {} or set RINGBOLT_ENCRYPTION_KEY",
+                    config.store_path().display(),
+                    path.display(),
+                );
+            }
+            let (text, new) = read_or_make(&path, || Ok(STANDARD.encode(random()?)))?;
+            (
+                understood(EncryptionKeys::parse(text.trim()), &path)?,
+                Some(path),
+                new,
+            )
+        }
+    };
+    Ok(Secrets {
+        admin_token,
+        token_file,
+        keys,
+        key_file,
+        key_is_new,
+    })
+}
+
+/// The admin token in force, if there is one already.
+pub(crate) fn existing_token(config: &Config) -> anyhow::Result<Secret> {
+    if let Some(token) = &config.general.admin_token {
+        return Ok(token.clone());
+    }
+    let path = config.data_folder().join(TOKEN_FILE);
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("cannot read the admin token in {}", path.display()))?;
+    understood(Secret::parse(text.trim()), &path)
+}
+
+fn understood<T>(parsed: Result<T, String>, path: &Path) -> anyhow::Result<T> {
+    parsed.map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
+}
+
+fn holds_data(store: &Path) -> bool {
+    fs::metadata(store).is_ok_and(|file| file.len() > 0)
+}
+
+/// Makes the folder readable for nobody else; one that is there is left as it is.
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make the data folder {}", folder.display()))
+}
+
+/// The database would be made as readable as the user's mask allows: payloads are in it, so the file
+/// is made first. What the database makes beside it takes the same mode.
+fn keep_private(store: &Path) -> anyhow::Result<()> {
+    match private_file(store) {
+        Ok(_) => Ok(()),
+        Err(why) if why.kind() == ErrorKind::AlreadyExists => {
+            warn_if_open_to_others(store);
+            Ok(())
+        }
+        Err(why) => Err(why).with_context(|| format!("cannot make {}", store.display())),
+    }
+}
+
+fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn read_or_make(
+    path: &Path,
+    make: impl FnOnce() -> anyhow::Result<String>,
+) -> anyhow::Result<(Zeroizing<String>, bool)> {
+    let place = || format!("cannot make {}", path.display());
+    match private_file(path) {
+        Ok(mut file) => {
+            let text = Zeroizing::new(make()?);
+            writeln!(file, "{}", text.as_str())
+                .and_then(|()| file.sync_all())
+                .with_context(place)?;
+            Ok((text, true))
+        }
+        Err(why) if why.kind() == ErrorKind::AlreadyExists => {
+            warn_if_open_to_others(path);
+            let text = fs::read_to_string(path);
+            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+            Ok((Zeroizing::new(text), false))
+        }
+        Err(why) => Err(why).with_context(place),
+    }
+}
+
+fn warn_if_open_to_others(path: &Path) {
+    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode() & 0o777);
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            path = %path.display(),
+            mode = %format_args!("{mode:o}"),
+            "others on this machine can read this file: chmod 600",
+        );
+    }
+}
+
+fn random() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).context("the operating system gives no randomness")?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Layers, Sources};
+
+    fn config(folder: &Path) -> Config {
+        let store = format!("sqlite:{}", folder.join("data/ringbolt.db").display());
+        let environment = vec![("RINGBOLT_STORE".to_owned(), store)];
+        let layers = Layers::merge(Sources {
+            environment,
+            ..Sources::default()
+        });
+        Config::read(&layers.unwrap()).unwrap()
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn secrets_are_made_once_and_for_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let first = prepare(&config).unwrap();
+        let second = prepare(&config).unwrap();
+        assert!(first.key_is_new && !second.key_is_new);
+        assert_eq!(first.admin_token.reveal(), second.admin_token.reveal());
+        assert_eq!(first.keys.reveal()[0], second.keys.reveal()[0]);
+        let data = folder.path().join("data");
+        assert_eq!(mode(&data), 0o700);
+        for name in [TOKEN_FILE, KEY_FILE, "ringbolt.db"] {
+            assert_eq!(mode(&data.join(name)), 0o600, "{name}");
+        }
+        assert_eq!(
+            existing_token(&config).unwrap().reveal(),
+            first.admin_token.reveal()
+        );
+    }
+
+    #[test]
+    fn a_lost_encryption_key_is_not_replaced_by_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        prepare(&config).unwrap();
+        fs::write(config.store_path(), "data").unwrap();
+        fs::remove_file(folder.path().join("data").join(KEY_FILE)).unwrap();
+        let why = prepare(&config).unwrap_err().to_string();
+        assert!(why.contains("is missing"), "{why}");
+    }
+}

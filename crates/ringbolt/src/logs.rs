@@ -1,0 +1,27 @@
+//! Logs on standard error: lines for people, or JSON.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+
+use crate::config::value::LogFormat;
+use crate::config::{ConfigError, Problem};
+
+/// Begins to log. `filter` is what `RUST_LOG` holds.
+///
+/// # Errors
+/// If the filter cannot be understood.
+pub(crate) fn start(format: LogFormat, filter: Option<&str>) -> Result<(), ConfigError> {
+    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = builder
+        .parse(filter.unwrap_or_default())
+        .map_err(|why| ConfigError::of(Problem::about("RUST_LOG", &why.to_string())))?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The body of a request, with a limit on how long it may take to arrive.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
+
+/// The body did not arrive in time.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the body of the request took longer than {0:?} to arrive")]
+pub(crate) struct TooSlow(Duration);
+
+/// A body as it arrives.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    limit: Duration,
+    /// Set when the body first keeps us waiting, which most never do.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl RequestBody {
+    pub(super) fn new(incoming: Incoming, limit: Duration) -> Self {
+        Self {
+            incoming,
+            limit,
+            deadline: None,
+        }
+    }
+}
+
+/// Why a body ended early.
+pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let limit = self.limit;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(deadline.as_mut().poll(cx));
+        Poll::Ready(Some(Err(TooSlow(limit).into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

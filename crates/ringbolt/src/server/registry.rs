@@ -1,0 +1,333 @@
+//! Who is connected, what each connection is doing, and which of them have done nothing for too long.
+//!
+//! A connection notes what happens to it in a few atomic words, and one task looks at all of them once
+//! a second. So a request costs no timer, and limits hold to a second.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::task::Waker;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::time::{Instant, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::Limits;
+
+/// How often limits are looked at.
+const STEP: Duration = Duration::from_secs(1);
+
+/// All connections.
+pub(super) struct Registry {
+    pub(super) limits: Limits,
+    connections: Mutex<HashMap<u64, Arc<Activity>>>,
+    next: AtomicU64,
+    began: Instant,
+    /// Seconds since the start, as the sweep last saw them.
+    seconds: Arc<AtomicU32>,
+    finishing: AtomicBool,
+}
+
+/// What a connection is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nothing: go on.
+    Serve,
+    /// Answer what is in flight, then end.
+    Finish,
+    /// End now.
+    Close,
+}
+
+/// What a connection is doing.
+pub(super) struct Activity {
+    seconds: Arc<AtomicU32>,
+    /// Since when it is doing it.
+    since: AtomicU32,
+    /// Whether a head has begun to arrive.
+    in_head: AtomicBool,
+    /// Whether several requests share it, so that bytes say nothing about heads.
+    multiplexed: AtomicBool,
+    /// Requests that have not been answered.
+    in_flight: AtomicU32,
+    order: AtomicU8,
+    waker: AtomicWaker,
+}
+
+impl Activity {
+    fn new(seconds: &Arc<AtomicU32>, order: Order) -> Self {
+        Self {
+            seconds: Arc::clone(seconds),
+            since: AtomicU32::new(seconds.load(Relaxed)),
+            in_head: AtomicBool::new(false),
+            multiplexed: AtomicBool::new(false),
+            in_flight: AtomicU32::new(0),
+            order: AtomicU8::new(order as u8),
+            waker: AtomicWaker::new(),
+        }
+    }
+
+    /// Several requests at once will share it.
+    pub(super) fn multiplex(&self) {
+        self.multiplexed.store(true, Relaxed);
+    }
+
+    /// Bytes came in.
+    pub(super) fn read(&self) {
+        if self.in_flight.load(Relaxed) > 0 || self.in_head.load(Relaxed) {
+            return;
+        }
+        if !self.multiplexed.load(Relaxed) {
+            self.in_head.store(true, Relaxed);
+        }
+        self.now();
+    }
+
+    /// Bytes went out.
+    pub(super) fn wrote(&self) {
+        self.now();
+    }
+
+    /// A request is being answered.
+    pub(super) fn request_began(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+        self.in_head.store(false, Relaxed);
+    }
+
+    /// A request has been answered.
+    pub(super) fn request_ended(&self) {
+        self.now();
+        self.in_flight.fetch_sub(1, Relaxed);
+    }
+
+    /// What it was told. The waker is woken when that changes.
+    pub(super) fn order(&self, waker: &Waker) -> Order {
+        self.waker.register(waker);
+        match self.order.load(Relaxed) {
+            0 => Order::Serve,
+            1 => Order::Finish,
+            _ => Order::Close,
+        }
+    }
+
+    fn tell(&self, order: Order) {
+        if self.order.fetch_max(order as u8, Relaxed) < order as u8 {
+            self.waker.wake();
+        }
+    }
+
+    fn now(&self) {
+        self.since.store(self.seconds.load(Relaxed), Relaxed);
+    }
+
+    /// For how many seconds it has been without a request in flight; `None` if it has one.
+    fn idle_for(&self, now: u32) -> Option<u32> {
+        let idle = self.in_flight.load(Relaxed) == 0;
+        idle.then(|| now.saturating_sub(self.since.load(Relaxed)))
+    }
+
+    fn overdue(&self, now: u32, limits: &Limits) -> bool {
+        let limit = if self.in_head.load(Relaxed) {
+            limits.head
+        } else {
+            limits.idle
+        };
+        // Moments are known to a second only, so one is given on top.
+        self.idle_for(now)
+            .is_some_and(|idle| u64::from(idle) > limit.as_secs())
+    }
+}
+
+impl Registry {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            connections: Mutex::default(),
+            next: AtomicU64::new(0),
+            began: Instant::now(),
+            seconds: Arc::default(),
+            finishing: AtomicBool::new(false),
+        }
+    }
+
+    /// A place for one more connection. If all are taken, the longest idle connection makes room; if
+    /// none is idle, there is no place.
+    pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
+        let mut connections = self.connections.lock();
+        if connections.len() >= self.limits.connections {
+            let now = self.seconds.load(Relaxed);
+            // Seconds are coarse: among equals the one that came first.
+            let idle = |(id, one): (&u64, &Arc<Activity>)| Some((one.idle_for(now)?, Reverse(*id)));
+            let (_, Reverse(longest)) = connections.iter().filter_map(idle).max()?;
+            if let Some(activity) = connections.remove(&longest) {
+                activity.tell(Order::Close);
+            }
+        }
+        let finishing = self.finishing.load(Relaxed);
+        let order = if finishing {
+            Order::Finish
+        } else {
+            Order::Serve
+        };
+        let activity = Arc::new(Activity::new(&self.seconds, order));
+        let id = self.next.fetch_add(1, Relaxed);
+        connections.insert(id, Arc::clone(&activity));
+        Some(Place {
+            registry: Arc::clone(self),
+            id,
+            activity,
+        })
+    }
+
+    /// Lets every connection answer what is in flight and end.
+    pub(super) fn finish_all(&self) {
+        self.finishing.store(true, Relaxed);
+        self.tell_all(Order::Finish);
+    }
+
+    /// Ends every connection.
+    pub(super) fn close_all(&self) {
+        self.tell_all(Order::Close);
+    }
+
+    /// How many connections have a request in flight.
+    #[cfg(test)]
+    pub(super) fn busy(&self) -> usize {
+        let connections = self.connections.lock();
+        connections
+            .values()
+            .filter(|one| one.in_flight.load(Relaxed) > 0)
+            .count()
+    }
+
+    fn tell_all(&self, order: Order) {
+        for activity in self.connections.lock().values() {
+            activity.tell(order);
+        }
+    }
+
+    fn close_overdue(&self, now: u32) {
+        self.seconds.store(now, Relaxed);
+        for activity in self.connections.lock().values() {
+            if activity.overdue(now, &self.limits) {
+                activity.tell(Order::Close);
+            }
+        }
+    }
+}
+
+/// Looks once a second whose time is over.
+pub(super) async fn sweep(registry: Arc<Registry>, closing: CancellationToken) {
+    let mut steps = interval(STEP);
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            now = steps.tick() => {
+                let seconds = now.duration_since(registry.began).as_secs();
+                registry.close_overdue(u32::try_from(seconds).unwrap_or(u32::MAX));
+            }
+        }
+    }
+}
+
+/// A connection's place among the others; it is free again when this is dropped.
+pub(super) struct Place {
+    registry: Arc<Registry>,
+    id: u64,
+    pub(super) activity: Arc<Activity>,
+}
+
+impl Place {
+    pub(super) fn limits(&self) -> Limits {
+        self.registry.limits
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.connections.lock().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn registry(connections: usize) -> Arc<Registry> {
+        let (head, body) = (Duration::from_secs(10), Duration::from_secs(30));
+        let limits = Limits {
+            connections,
+            head,
+            body,
+            idle: Duration::from_secs(75),
+        };
+        Arc::new(Registry::new(limits))
+    }
+
+    fn order(place: &Place) -> Order {
+        place.activity.order(Waker::noop())
+    }
+
+    #[tokio::test]
+    async fn the_longest_idle_connection_makes_room() {
+        let registry = registry(2);
+        let first = registry.admit().unwrap();
+        registry.close_overdue(5);
+        let second = registry.admit().unwrap();
+        let _third = registry.admit().unwrap();
+        assert_eq!(
+            (order(&first), order(&second)),
+            (Order::Close, Order::Serve)
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_makes_room_while_all_are_busy() {
+        let registry = registry(1);
+        let place = registry.admit().unwrap();
+        place.activity.request_began();
+        assert!(registry.admit().is_none());
+        place.activity.request_ended();
+        assert!(registry.admit().is_some());
+        assert_eq!(order(&place), Order::Close);
+    }
+
+    #[tokio::test]
+    async fn a_head_that_drips_ends_sooner_than_silence() {
+        let registry = registry(9);
+        let (silent, dripping, busy) = (
+            registry.admit().unwrap(),
+            registry.admit().unwrap(),
+            registry.admit().unwrap(),
+        );
+        dripping.activity.read();
+        busy.activity.request_began();
+        for second in 1..=11 {
+            registry.close_overdue(second);
+            dripping.activity.read();
+        }
+        assert_eq!(order(&dripping), Order::Close);
+        assert_eq!(order(&silent), Order::Serve);
+        registry.close_overdue(76);
+        assert_eq!(order(&silent), Order::Close);
+        registry.close_overdue(100_000);
+        assert_eq!(order(&busy), Order::Serve);
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_during_the_end_is_told_so() {
+        let registry = registry(9);
+        let early = registry.admit().unwrap();
+        registry.finish_all();
+        let late = registry.admit().unwrap();
+        assert_eq!(
+            (order(&early), order(&late)),
+            (Order::Finish, Order::Finish)
+        );
+        drop((early, late));
+        assert!(registry.connections.lock().is_empty());
+    }
+}

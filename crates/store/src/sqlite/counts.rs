@@ -14,8 +14,7 @@ const HOUR: i64 = 3600;
 pub(in crate::sqlite) const OWNER: &str =
     "SELECT app_id FROM endpoint WHERE id = ?1 AND deleted_at IS NULL";
 
-pub(in crate::sqlite) const ROLLED_UP: &str =
-    "SELECT ifnull(sum(owed), 0), ifnull(sum(success), 0), ifnull(sum(fail), 0), \
+pub(in crate::sqlite) const ROLLED_UP: &str = "SELECT ifnull(sum(owed), 0), ifnull(sum(success), 0), ifnull(sum(fail), 0), \
             ifnull(sum(cancelled), 0) \
      FROM counter WHERE endpoint_id = ?1 AND hour >= ?2 AND hour < ?3";
 
@@ -63,6 +62,11 @@ impl Tallies {
         self.0.entry((endpoint, hour_of(message))).or_default()
     }
 
+    /// How many counters they touch.
+    pub(in crate::sqlite) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Adds them to the counters.
     pub(in crate::sqlite) fn add(&self, tx: &Connection) -> rusqlite::Result<()> {
         let mut statement = tx.prepare_cached(ADD)?;
@@ -70,7 +74,12 @@ impl Tallies {
             if *tally == Tally::default() {
                 continue;
             }
-            let Tally { owed, success, fail, cancelled } = tally;
+            let Tally {
+                owed,
+                success,
+                fail,
+                cancelled,
+            } = tally;
             statement.execute(params![endpoint, hour, owed, success, fail, cancelled])?;
         }
         Ok(())
@@ -103,7 +112,10 @@ fn hours(since: Timestamp, until: Timestamp) -> Range<i64> {
 }
 
 fn hour_of(message: i64) -> i64 {
-    MessageId::from(message.cast_unsigned()).time().as_seconds().div_euclid(HOUR)
+    MessageId::from(message.cast_unsigned())
+        .time()
+        .as_seconds()
+        .div_euclid(HOUR)
 }
 
 /// How many deliveries of an endpoint stand where; `None` if there is no such endpoint.
@@ -114,27 +126,40 @@ pub(in crate::sqlite) fn of_endpoint(
     until: Timestamp,
 ) -> rusqlite::Result<Option<Counts>> {
     let key = to_column(endpoint.raw());
-    let app: Option<i64> =
-        conn.prepare_cached(OWNER)?.query_row([key], |row| row.get(0)).optional()?;
+    let app: Option<i64> = conn
+        .prepare_cached(OWNER)?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
     let Some(app) = app else { return Ok(None) };
     let hours = hours(since, until);
     let mut tally = rolled_up(conn, key, &hours)?;
     tally.owed += owed_tail(conn, app, endpoint, &hours)?;
     settled_tail(conn, key, &hours, &mut tally)?;
-    let Tally { owed, success, fail, cancelled } = tally;
+    let Tally {
+        owed,
+        success,
+        fail,
+        cancelled,
+    } = tally;
     let pending = (owed - success - fail - cancelled).max(0);
-    Ok(Some(Counts { success, pending, fail, cancelled }))
+    Ok(Some(Counts {
+        success,
+        pending,
+        fail,
+        cancelled,
+    }))
 }
 
 fn rolled_up(conn: &Connection, endpoint: i64, hours: &Range<i64>) -> rusqlite::Result<Tally> {
-    conn.prepare_cached(ROLLED_UP)?.query_row(params![endpoint, hours.start, hours.end], |row| {
-        Ok(Tally {
-            owed: row.get(0)?,
-            success: row.get(1)?,
-            fail: row.get(2)?,
-            cancelled: row.get(3)?,
+    conn.prepare_cached(ROLLED_UP)?
+        .query_row(params![endpoint, hours.start, hours.end], |row| {
+            Ok(Tally {
+                owed: row.get(0)?,
+                success: row.get(1)?,
+                fail: row.get(2)?,
+                cancelled: row.get(3)?,
+            })
         })
-    })
 }
 
 fn owed_tail(
@@ -144,7 +169,9 @@ fn owed_tail(
     hours: &Range<i64>,
 ) -> rusqlite::Result<i64> {
     let bound = |hour: i64| {
-        to_column(id::at_millisecond(Timestamp::from_seconds(hour.saturating_mul(HOUR))))
+        to_column(id::at_millisecond(Timestamp::from_seconds(
+            hour.saturating_mul(HOUR),
+        )))
     };
     let mut statement = conn.prepare_cached(OWED_TAIL)?;
     let mut found = statement.query([app, bound(hours.start), bound(hours.end)])?;

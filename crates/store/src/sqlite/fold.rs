@@ -1,164 +1,154 @@
 //! Folding: moves the newest messages and attempts into the tables by endpoint, in sorted batches.
 //!
+//! An index that begins with the endpoint costs a page for each endpoint that a transaction touches.
+//! So many entries are gathered and sorted first, and written endpoint after endpoint, a part in each
+//! transaction; the watermark moves, and the counters with it, when the last part is written. Until
+//! then readers do not look at what is there of it.
+//!
 //! Ids are made before they are committed, so a row may be committed below one that is there already.
-//! Rows are therefore folded only when they are older than [`SETTLING`]; the few that are committed
-//! later still are written into the folded tables at once ([`late_message`], [`late_attempt`]), since
-//! the writer knows the watermarks.
+//! Rows are therefore gathered only when they are older than [`SETTLING`]. Of the few that come later
+//! still, the writer is told: [`Watermarks::pass_message`] and [`Watermarks::pass_attempt`].
 
-use std::sync::atomic::{AtomicI64, Ordering};
+mod gathered;
+
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use ringbolt_model::{MessageId, Timestamp, id};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::counts::{self, Tallies};
+use super::counts::Tallies;
 use super::log::rows::{self, to_column};
+use gathered::{Gathered, Kind};
 
-pub(in crate::sqlite) use counts::reopened;
+pub(in crate::sqlite) use super::counts::reopened;
+#[cfg(test)]
+pub(in crate::sqlite) use gathered::{ATTEMPTS, MESSAGES};
 
 /// How old an id is before its row is folded.
 const SETTLING: Duration = Duration::from_secs(2);
-/// How many entries one step writes at most of each kind, but at least one message's.
-const ENTRIES: usize = 5_000;
-/// How many attempts may be written before it is time to fold.
-const DUE: u64 = 20_000;
+/// How many entries one step writes at most.
+const STEP: usize = 5_000;
+/// How many entries may be written before it is time to fold.
+const DUE: usize = 20_000;
 
-pub(in crate::sqlite) const MESSAGES: &str =
-    "SELECT id, targets FROM message NOT INDEXED WHERE id > ?1 AND id <= ?2 ORDER BY id";
-pub(in crate::sqlite) const ATTEMPTS: &str =
-    "SELECT id, message_id, endpoint_id, settled FROM attempt NOT INDEXED \
-     WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
-
-/// Up to which ids the tables by endpoint are folded, as the writer knows it.
+/// Up to which ids the tables by endpoint are folded, and what is under way, as the writer knows it.
+/// Nobody else asks it.
 #[derive(Debug, Default)]
-pub(in crate::sqlite) struct Watermarks {
-    message: AtomicI64,
-    attempt: AtomicI64,
+pub(in crate::sqlite) struct Watermarks(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    message: i64,
+    attempt: i64,
+    unfolded: usize,
+    gathered: Option<Gathered>,
 }
 
 impl Watermarks {
-    /// Reads them. To be called at the start of a transaction that may write messages or attempts:
-    /// one that was rolled back may have moved them here and not in the file.
+    /// Reads them. To be called at the start of every transaction: one that was rolled back may have
+    /// moved them here and not in the file.
     pub(in crate::sqlite) fn refresh(&self, tx: &Connection) -> rusqlite::Result<()> {
         let (message, attempt) = tx
             .prepare_cached("SELECT message_id, attempt_id FROM folded WHERE one = 1")?
             .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.message.store(message, Ordering::Relaxed);
-        self.attempt.store(attempt, Ordering::Relaxed);
+        let mut state = self.0.lock();
+        (state.message, state.attempt) = (message, attempt);
         Ok(())
     }
 
-    /// Whether a message with this id has to be given to [`late_message`].
-    pub(in crate::sqlite) fn pass_message(&self, id: u64) -> bool {
-        to_column(id) <= self.message.load(Ordering::Relaxed)
+    /// Forgets what is under way. To be called when a transaction was not committed: what it had
+    /// written of it is gone.
+    pub(in crate::sqlite) fn forget(&self) {
+        self.0.lock().gathered = None;
     }
 
-    /// Whether an attempt with this id has to be given to [`late_attempt`].
+    /// To be asked for every message that is written, with the number of its targets: whether it has
+    /// to be given to [`late_message`].
+    pub(in crate::sqlite) fn pass_message(&self, id: u64, targets: usize) -> bool {
+        let mut state = self.0.lock();
+        state.unfolded += targets;
+        state.disturb(Kind::Message, to_column(id));
+        to_column(id) <= state.message
+    }
+
+    /// To be asked for every attempt that is written: whether it has to be given to [`late_attempt`].
     pub(in crate::sqlite) fn pass_attempt(&self, id: u64) -> bool {
-        to_column(id) <= self.attempt.load(Ordering::Relaxed)
+        let mut state = self.0.lock();
+        state.unfolded += 1;
+        state.disturb(Kind::Attempt, to_column(id));
+        to_column(id) <= state.attempt
     }
 
-    fn advance(&self, tx: &Connection, message: i64, attempt: i64) -> rusqlite::Result<()> {
-        tx.prepare_cached("UPDATE folded SET message_id = ?1, attempt_id = ?2 WHERE one = 1")?
-            .execute([message, attempt])?;
-        self.message.store(message, Ordering::Relaxed);
-        self.attempt.store(attempt, Ordering::Relaxed);
-        Ok(())
+    /// Whether so much is written that it is time for a [`step`].
+    pub(in crate::sqlite) fn due(&self) -> bool {
+        self.0.lock().unfolded >= DUE
     }
 }
 
-/// Whether so many attempts are written since the last fold that it is time for one.
-pub(in crate::sqlite) const fn due(attempts_since: u64) -> bool {
-    attempts_since >= DUE
+impl State {
+    /// A row that is written among those gathered is not among them, so they are gathered anew. What
+    /// is written of them stays and does no harm.
+    fn disturb(&mut self, kind: Kind, id: i64) {
+        if self.gathered.as_ref().is_some_and(|gathered| gathered.covers(kind, id)) {
+            self.gathered = None;
+        }
+    }
+
+    fn gather(&mut self, tx: &Connection, now: Timestamp) -> rusqlite::Result<Option<Gathered>> {
+        for (kind, from) in [(Kind::Message, self.message), (Kind::Attempt, self.attempt)] {
+            let gathered = Gathered::beyond(tx, kind, from, settled(tx, kind, now)?)?;
+            if gathered.is_some() {
+                return Ok(gathered);
+            }
+        }
+        self.unfolded = 0;
+        Ok(None)
+    }
 }
 
-/// Folds the oldest rows beyond the watermarks, and returns how many entries that were; 0 if none is
-/// old enough.
+/// Does a part of the folding that takes no longer than 20 ms; returns how many entries it went
+/// through, 0 if there is nothing to fold. Whatever else its savepoint does must not fail after it.
 pub(in crate::sqlite) fn step(
     tx: &Connection,
     watermarks: &Watermarks,
     now: Timestamp,
 ) -> rusqlite::Result<usize> {
     watermarks.refresh(tx)?;
-    let from_message = watermarks.message.load(Ordering::Relaxed);
-    let from_attempt = watermarks.attempt.load(Ordering::Relaxed);
-    let mut batch = Batch::default();
-    let message = batch.gather_messages(tx, from_message, settled(tx, "message", now)?)?;
-    let attempt = batch.gather_attempts(tx, from_attempt, settled(tx, "attempt", now)?)?;
-    let entries = batch.write(tx)?;
-    if (message, attempt) != (from_message, from_attempt) {
-        watermarks.advance(tx, message, attempt)?;
+    let mut state = watermarks.0.lock();
+    let mut gathered = match state.gathered.take() {
+        Some(gathered) => gathered,
+        None => {
+            let Some(gathered) = state.gather(tx, now)? else { return Ok(0) };
+            if gathered.left() > STEP {
+                let entries = gathered.left();
+                state.gathered = Some(gathered);
+                return Ok(entries);
+            }
+            gathered
+        }
+    };
+    let entries = gathered.write(tx, STEP)?;
+    state.unfolded = state.unfolded.saturating_sub(entries);
+    if gathered.left() > 0 {
+        state.gathered = Some(gathered);
+        return Ok(entries);
     }
-    Ok(entries)
+    match gathered.finish(tx)? {
+        (Kind::Message, reached) => state.message = reached,
+        (Kind::Attempt, reached) => state.attempt = reached,
+    }
+    Ok(entries.max(1))
 }
 
 /// The largest id that is old enough. A clock that went back makes no ids below the last one, so age
 /// is told by the later of the clock and the largest id.
-fn settled(tx: &Connection, table: &str, now: Timestamp) -> rusqlite::Result<i64> {
-    let largest: Option<i64> = tx
-        .prepare_cached(&format!("SELECT max(id) FROM {table}"))?
-        .query_row((), |row| row.get(0))?;
+fn settled(tx: &Connection, kind: Kind, now: Timestamp) -> rusqlite::Result<i64> {
+    let largest: Option<i64> =
+        tx.prepare_cached(kind.largest())?.query_row((), |row| row.get(0))?;
     let made = |raw: i64| MessageId::from(raw.cast_unsigned()).time();
     let latest = largest.map_or(now, |largest| made(largest).max(now));
     Ok(to_column(id::at_millisecond(latest - SETTLING)).saturating_sub(1))
-}
-
-/// Entries that are to be written, unsorted until then.
-#[derive(Debug, Default)]
-struct Batch {
-    owed: Vec<(i64, i64)>,
-    made: Vec<(i64, i64)>,
-    tallies: Tallies,
-}
-
-impl Batch {
-    fn gather_messages(&mut self, tx: &Connection, from: i64, to: i64) -> rusqlite::Result<i64> {
-        let mut statement = tx.prepare_cached(MESSAGES)?;
-        let mut found = statement.query([from, to])?;
-        let mut reached = from;
-        while let Some(row) = found.next()? {
-            if self.owed.len() >= ENTRIES {
-                break;
-            }
-            let message = row.get(0)?;
-            for target in rows::targets(row.get_ref(1)?.as_blob()?) {
-                self.owed.push((to_column(target), message));
-                self.tallies.of(to_column(target), message).owed += 1;
-            }
-            reached = message;
-        }
-        Ok(reached)
-    }
-
-    fn gather_attempts(&mut self, tx: &Connection, from: i64, to: i64) -> rusqlite::Result<i64> {
-        let mut statement = tx.prepare_cached(ATTEMPTS)?;
-        let mut found = statement.query(params![from, to, ENTRIES as i64])?;
-        let mut reached = from;
-        while let Some(row) = found.next()? {
-            let (attempt, message, endpoint) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            self.made.push((endpoint, attempt));
-            self.tallies.of(endpoint, message).settle(row.get(3)?);
-            reached = attempt;
-        }
-        Ok(reached)
-    }
-
-    fn write(mut self, tx: &Connection) -> rusqlite::Result<usize> {
-        self.owed.sort_unstable();
-        self.made.sort_unstable();
-        let mut statement =
-            tx.prepare_cached("INSERT OR IGNORE INTO message_by_endpoint VALUES (?1, ?2)")?;
-        for entry in &self.owed {
-            statement.execute([entry.0, entry.1])?;
-        }
-        let mut statement =
-            tx.prepare_cached("INSERT OR IGNORE INTO attempt_by_endpoint VALUES (?1, ?2)")?;
-        for entry in &self.made {
-            statement.execute([entry.0, entry.1])?;
-        }
-        self.tallies.add(tx)?;
-        Ok(self.owed.len() + self.made.len())
-    }
 }
 
 /// Enters a message that is committed below the watermark.
@@ -168,12 +158,13 @@ pub(in crate::sqlite) fn late_message(
     targets: impl IntoIterator<Item = u64>,
 ) -> rusqlite::Result<()> {
     let message = to_column(message);
-    let mut batch = Batch::default();
+    let mut tallies = Tallies::default();
+    let mut statement = tx.prepare_cached(Kind::Message.insert())?;
     for target in targets {
-        batch.owed.push((to_column(target), message));
-        batch.tallies.of(to_column(target), message).owed += 1;
+        statement.execute([to_column(target), message])?;
+        tallies.of(to_column(target), message).owed += 1;
     }
-    batch.write(tx).map(drop)
+    tallies.add(tx)
 }
 
 /// Enters an attempt that is committed below the watermark; `settled` is as its column holds it.
@@ -184,10 +175,11 @@ pub(in crate::sqlite) fn late_attempt(
     endpoint: u64,
     settled: i64,
 ) -> rusqlite::Result<()> {
-    let mut batch = Batch::default();
-    batch.made.push((to_column(endpoint), to_column(attempt)));
-    batch.tallies.of(to_column(endpoint), to_column(message)).settle(settled);
-    batch.write(tx).map(drop)
+    let endpoint = to_column(endpoint);
+    tx.prepare_cached(Kind::Attempt.insert())?.execute([endpoint, to_column(attempt)])?;
+    let mut tallies = Tallies::default();
+    tallies.of(endpoint, to_column(message)).settle(settled);
+    tallies.add(tx)
 }
 
 /// Makes an endpoint a target of a message that it did not want, unless it is one; says whether it
@@ -203,14 +195,16 @@ pub(in crate::sqlite) fn owe(
         .prepare_cached("SELECT targets FROM message WHERE id = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()?;
-    let Some(mut targets) = targets else { return Ok(false) };
+    let Some(mut targets) = targets else {
+        return Ok(false);
+    };
     if rows::targets(&targets).any(|target| target == endpoint) {
         return Ok(false);
     }
     targets.extend(endpoint.to_be_bytes());
     tx.prepare_cached("UPDATE message SET targets = ?2 WHERE id = ?1")?
         .execute(params![key, targets])?;
-    if watermarks.pass_message(message) {
+    if watermarks.pass_message(message, 1) {
         late_message(tx, message, [endpoint])?;
     }
     Ok(true)

@@ -1,7 +1,6 @@
 //! Looking up messages, deliveries and attempts.
 
 mod attempts;
-mod endpoint_row;
 mod expunge;
 mod gathering;
 mod messages;
@@ -13,7 +12,9 @@ mod standing;
 pub(in crate::sqlite) mod statements;
 
 use async_trait::async_trait;
-use ringbolt_model::{AppId, Attempt, AttemptId, Endpoint, EndpointId, Message, MessageId, Timestamp};
+use ringbolt_model::{
+    AppId, Attempt, AttemptId, Endpoint, EndpointId, Message, MessageId, Timestamp,
+};
 use rusqlite::Connection;
 
 use super::{SqliteStore, counts};
@@ -33,8 +34,12 @@ const WATERMARKS: &str = "SELECT message_id, attempt_id FROM folded WHERE one = 
 
 /// Read in the transaction that reads the lists: the two sides of the seam belong to one moment.
 fn watermarks(conn: &Connection) -> rusqlite::Result<Folded> {
-    conn.prepare_cached(WATERMARKS)?
-        .query_row((), |row| Ok(Folded { message: row.get(0)?, attempt: row.get(1)? }))
+    conn.prepare_cached(WATERMARKS)?.query_row((), |row| {
+        Ok(Folded {
+            message: row.get(0)?,
+            attempt: row.get(1)?,
+        })
+    })
 }
 
 const fn direction(order: Order) -> &'static str {
@@ -49,7 +54,11 @@ fn found<T>(found: Option<T>) -> Result<T, StoreError> {
 }
 
 fn existed(existed: bool) -> Result<(), StoreError> {
-    if existed { Ok(()) } else { Err(StoreError::NotFound) }
+    if existed {
+        Ok(())
+    } else {
+        Err(StoreError::NotFound)
+    }
 }
 
 #[async_trait]
@@ -60,7 +69,8 @@ impl Log for SqliteStore {
         message: MessageRef,
         with_content: bool,
     ) -> Result<Message, StoreError> {
-        self.read(move |conn| Ok(found(messages::one(conn, app, &message, with_content)?)?)).await
+        self.read(move |conn| Ok(found(messages::one(conn, app, &message, with_content)?)?))
+            .await
     }
 
     async fn messages(
@@ -69,7 +79,8 @@ impl Log for SqliteStore {
         filter: MessageFilter,
         page: Page<MessageId>,
     ) -> Result<Listing<Message, MessageId>, StoreError> {
-        self.read(move |conn| Ok(messages::of_application(conn, app, &filter, &page)?)).await
+        self.read(move |conn| Ok(messages::of_application(conn, app, &filter, &page)?))
+            .await
     }
 
     async fn endpoint_messages(
@@ -78,7 +89,12 @@ impl Log for SqliteStore {
         filter: MessageFilter,
         page: Page<MessageId>,
     ) -> Result<Listing<(Message, DeliveryView), MessageId>, StoreError> {
-        self.read(move |conn| Ok(found(messages::of_endpoint(conn, endpoint, &filter, &page)?)?)).await
+        self.read(move |conn| {
+            Ok(found(messages::of_endpoint(
+                conn, endpoint, &filter, &page,
+            )?)?)
+        })
+        .await
     }
 
     async fn message_deliveries(
@@ -87,11 +103,13 @@ impl Log for SqliteStore {
         message: MessageId,
         page: Page<EndpointId>,
     ) -> Result<Listing<(Endpoint, DeliveryView), EndpointId>, StoreError> {
-        self.read(move |conn| Ok(found(owed::of_message(conn, app, message, &page)?)?)).await
+        self.read(move |conn| Ok(found(owed::of_message(conn, app, message, &page)?)?))
+            .await
     }
 
     async fn expunge_message(&self, app: AppId, message: MessageId) -> Result<(), StoreError> {
-        self.write(move |tx| Ok(existed(expunge::message(tx, app, message)?)?)).await
+        self.write(move |tx| Ok(existed(expunge::message(tx, app, message)?)?))
+            .await
     }
 
     async fn attempt(
@@ -100,7 +118,8 @@ impl Log for SqliteStore {
         message: MessageId,
         attempt: AttemptId,
     ) -> Result<Attempt, StoreError> {
-        self.read(move |conn| Ok(found(attempts::one(conn, app, message, attempt)?)?)).await
+        self.read(move |conn| Ok(found(attempts::one(conn, app, message, attempt)?)?))
+            .await
     }
 
     async fn endpoint_attempts(
@@ -109,7 +128,12 @@ impl Log for SqliteStore {
         filter: AttemptFilter,
         page: Page<AttemptId>,
     ) -> Result<Listing<Attempt, AttemptId>, StoreError> {
-        self.read(move |conn| Ok(found(attempts::of_endpoint(conn, endpoint, &filter, &page)?)?)).await
+        self.read(move |conn| {
+            Ok(found(attempts::of_endpoint(
+                conn, endpoint, &filter, &page,
+            )?)?)
+        })
+        .await
     }
 
     async fn message_attempts(
@@ -119,7 +143,12 @@ impl Log for SqliteStore {
         filter: AttemptFilter,
         page: Page<AttemptId>,
     ) -> Result<Listing<Attempt, AttemptId>, StoreError> {
-        self.read(move |conn| Ok(found(attempts::of_message(conn, app, message, &filter, &page)?)?)).await
+        self.read(move |conn| {
+            Ok(found(attempts::of_message(
+                conn, app, message, &filter, &page,
+            )?)?)
+        })
+        .await
     }
 
     async fn expunge_attempt(
@@ -128,7 +157,8 @@ impl Log for SqliteStore {
         message: MessageId,
         attempt: AttemptId,
     ) -> Result<(), StoreError> {
-        self.write(move |tx| Ok(existed(expunge::attempt(tx, app, message, attempt)?)?)).await
+        self.write(move |tx| Ok(existed(expunge::attempt(tx, app, message, attempt)?)?))
+            .await
     }
 
     async fn endpoint_counts(
@@ -137,6 +167,7 @@ impl Log for SqliteStore {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<Counts, StoreError> {
-        self.read(move |conn| Ok(found(counts::of_endpoint(conn, endpoint, since, until)?)?)).await
+        self.read(move |conn| Ok(found(counts::of_endpoint(conn, endpoint, since, until)?)?))
+            .await
     }
 }

@@ -9,20 +9,31 @@ fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let parameters = statement.parameter_count();
     let nothing = rusqlite::params_from_iter(std::iter::repeat_n(0, parameters));
-    statement.query_map(nothing, |row| row.get(3)).unwrap().map(Result::unwrap).collect()
+    statement
+        .query_map(nothing, |row| row.get(3))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
 }
 
 #[test]
 fn every_list_walks_an_index_in_its_own_order() {
     let conn = Connection::open_in_memory().unwrap();
-    conn.execute_batch(include_str!("../../migrations/sqlite/0001_house.sql")).unwrap();
+    conn.execute_batch(include_str!("../../migrations/sqlite/0001_house.sql"))
+        .unwrap();
     for (sql, expected) in statements::lists() {
         let plan = plan_of(&conn, &sql);
         for part in expected {
-            assert!(plan.iter().any(|step| step.contains(part)), "{sql}\nnot {part}: {plan:#?}");
+            assert!(
+                plan.iter().any(|step| step.contains(part)),
+                "{sql}\nnot {part}: {plan:#?}"
+            );
         }
         let scans = |step: &String| step.starts_with("SCAN") && !step.contains("CONSTANT ROW");
         let sorts = |step: &String| step.contains("TEMP B-TREE");
-        assert!(!plan.iter().any(|step| scans(step) || sorts(step)), "{sql}\n{plan:#?}");
+        assert!(
+            !plan.iter().any(|step| scans(step) || sorts(step)),
+            "{sql}\n{plan:#?}"
+        );
     }
 }

@@ -69,14 +69,23 @@ pub(super) fn of_message(
 ) -> rusqlite::Result<Option<Listing<Attempt, AttemptId>>> {
     let (key, app) = (to_column(message.raw()), to_column(app.raw()));
     let exists = |row: &Row<'_>| row.get(0);
-    if !conn.prepare_cached(MESSAGE_EXISTS)?.query_row([key, app], exists)? {
+    if !conn
+        .prepare_cached(MESSAGE_EXISTS)?
+        .query_row([key, app], exists)?
+    {
         return Ok(None);
     }
     let span = Span::of(page, AttemptId::raw, filter.after, filter.before);
     let mut gathering = Gathering::new(page.limit);
     let mut statement = conn.prepare_cached(&of_message_sql(page.order))?;
     let wanted = gathering.rows_wanted(LOOKED_UP);
-    let found = statement.query(params![filter.with_content, key, span.low, span.high, wanted])?;
+    let found = statement.query(params![
+        filter.with_content,
+        key,
+        span.low,
+        span.high,
+        wanted
+    ])?;
     let source = gathering.take(LOOKED_UP, found, |row| item(conn, filter, row))?;
     Ok(Some(gathering.end(source)))
 }
@@ -93,7 +102,12 @@ pub(super) fn of_endpoint(
     }
     let span = Span::of(page, AttemptId::raw, filter.after, filter.before);
     let (folded, tail) = span.split(watermarks(conn)?.attempt);
-    let mut list = Made { conn, endpoint, filter, gathering: Gathering::new(page.limit) };
+    let mut list = Made {
+        conn,
+        endpoint,
+        filter,
+        gathering: Gathering::new(page.limit),
+    };
     let source = match page.order {
         Order::Ascending => match list.folded(folded, page.order)? {
             Source::Exhausted => list.tail(tail, page.order)?,
@@ -126,7 +140,8 @@ impl Made<'_> {
             self.gathering.rows_wanted(LOOKED_UP)
         ])?;
         let (conn, filter) = (self.conn, self.filter);
-        self.gathering.take(LOOKED_UP, found, |row| item(conn, filter, row))
+        self.gathering
+            .take(LOOKED_UP, found, |row| item(conn, filter, row))
     }
 
     fn tail(&mut self, span: Span, order: Order) -> rusqlite::Result<Source> {
@@ -141,7 +156,9 @@ impl Made<'_> {
                 return Ok(None);
             }
             let key: i64 = row.get(0)?;
-            one.query_row(params![filter.with_content, key], |row| item(conn, filter, row))
+            one.query_row(params![filter.with_content, key], |row| {
+                item(conn, filter, row)
+            })
         })
     }
 }
@@ -166,8 +183,12 @@ fn wanted(filter: &AttemptFilter, attempt: &Attempt) -> bool {
         Some(StatusFilter::Fail) => !attempt.succeeded(),
         Some(StatusFilter::Pending | StatusFilter::Cancelled) => false,
     };
-    let class = filter.status_class.is_none_or(|class| attempt.status / 100 == class.0 / 100);
-    let endpoint = filter.endpoint.is_none_or(|endpoint| attempt.delivery.endpoint == endpoint);
+    let class = filter
+        .status_class
+        .is_none_or(|class| attempt.status / 100 == class.0 / 100);
+    let endpoint = filter
+        .endpoint
+        .is_none_or(|endpoint| attempt.delivery.endpoint == endpoint);
     status && class && endpoint
 }
 
@@ -186,6 +207,11 @@ fn message_wanted(
         })
         .optional()?;
     Ok(found.is_some_and(|(event_type, channels)| {
-        of_interest(&filter.event_types, filter.channel.as_ref(), &event_type, &channels)
+        of_interest(
+            &filter.event_types,
+            filter.channel.as_ref(),
+            &event_type,
+            &channels,
+        )
     }))
 }

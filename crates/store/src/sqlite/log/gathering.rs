@@ -39,7 +39,11 @@ impl<T, K: From<u64>> Gathering<T, K> {
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
-            budget: limit.min(1_000).saturating_mul(EXAMINED_PER_ITEM).max(LEAST_EXAMINED) * LOOKED_UP,
+            budget: limit
+                .min(1_000)
+                .saturating_mul(EXAMINED_PER_ITEM)
+                .max(LEAST_EXAMINED)
+                * LOOKED_UP,
             bytes_left: MOST_BYTES,
             items: Vec::with_capacity(limit.min(1_000)),
             reached: None,
@@ -81,6 +85,10 @@ impl<T, K: From<u64>> Gathering<T, K> {
 
     /// The page, once its last source ended so.
     pub(super) fn end(self, source: Source) -> Listing<T, K> {
-        Listing { items: self.items, reached: self.reached, done: source == Source::Exhausted }
+        Listing {
+            items: self.items,
+            reached: self.reached,
+            done: source == Source::Exhausted,
+        }
     }
 }

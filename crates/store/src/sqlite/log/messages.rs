@@ -78,9 +78,10 @@ pub(super) fn one(
 ) -> rusqlite::Result<Option<Message>> {
     let app = to_column(app.raw());
     match message {
-        MessageRef::Id(id) => conn
-            .prepare_cached(&by_id())?
-            .query_row(params![with_content, to_column(id.raw()), app], rows::message),
+        MessageRef::Id(id) => conn.prepare_cached(&by_id())?.query_row(
+            params![with_content, to_column(id.raw()), app],
+            rows::message,
+        ),
         MessageRef::EventId(event_id) => conn
             .prepare_cached(&by_event_id())?
             .query_row(params![with_content, event_id.as_str(), app], rows::message),
@@ -124,7 +125,13 @@ pub(super) fn of_endpoint(
     };
     let span = Span::of(page, MessageId::raw, filter.after, filter.before);
     let (folded, tail) = span.split(watermarks(conn)?.message);
-    let mut list = Owed { conn, endpoint, owner, filter, gathering: Gathering::new(page.limit) };
+    let mut list = Owed {
+        conn,
+        endpoint,
+        owner,
+        filter,
+        gathering: Gathering::new(page.limit),
+    };
     let source = match page.order {
         Order::Ascending => match list.folded(folded, page.order)? {
             Source::Exhausted => list.tail(tail, page.order)?,
@@ -158,7 +165,9 @@ impl Owed<'_> {
             self.gathering.rows_wanted(LOOKED_UP)
         ])?;
         let (conn, endpoint, owner, filter) = (self.conn, self.endpoint, self.owner, self.filter);
-        self.gathering.take(LOOKED_UP, found, |row| item(conn, endpoint, owner, filter, row))
+        self.gathering.take(LOOKED_UP, found, |row| {
+            item(conn, endpoint, owner, filter, row)
+        })
     }
 
     fn tail(&mut self, span: Span, order: Order) -> rusqlite::Result<Source> {
@@ -202,7 +211,10 @@ fn item(
     };
     let succeeded = || standing::succeeded(conn, message.id, endpoint);
     let view = standing.view(message.id, owner, succeeded)?;
-    if !filter.status.is_none_or(|status| standing::matches(status, view.state)) {
+    if !filter
+        .status
+        .is_none_or(|status| standing::matches(status, view.state))
+    {
         return Ok(None);
     }
     let (message, bytes) = with_size(message);
@@ -213,7 +225,11 @@ fn item(
 pub(super) fn owner(conn: &Connection, endpoint: EndpointId) -> rusqlite::Result<Option<Owner>> {
     conn.prepare_cached(OWNER)?
         .query_row([to_column(endpoint.raw())], |row| {
-            Ok(Owner { app: row.get(0)?, disabled: row.get(1)?, deleted: row.get(2)? })
+            Ok(Owner {
+                app: row.get(0)?,
+                disabled: row.get(1)?,
+                deleted: row.get(2)?,
+            })
         })
         .optional()
 }

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use ringbolt_model::{AppId, Endpoint, EndpointId, MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::endpoint_row::{COLUMNS, read};
 use super::messages::Owner;
 use super::rows::{self, to_column};
 use super::standing::Standing;
+use crate::sqlite::catalogue::{ENDPOINT_COLUMNS, endpoint as read};
 use crate::{DeliveryView, Listing, Order, Page};
 
 pub(super) const TARGETS: &str = "SELECT targets, EXISTS (SELECT 1 FROM open_message o WHERE o.id = m.id) \
@@ -21,7 +21,7 @@ pub(super) const SUCCESSES: &str = "SELECT endpoint_id FROM attempt INDEXED BY a
     WHERE message_id = ?1 AND failure IS NULL";
 
 pub(super) fn endpoint_by_id() -> String {
-    format!("SELECT {COLUMNS}, deleted_at IS NOT NULL FROM endpoint WHERE id = ?1")
+    format!("SELECT {ENDPOINT_COLUMNS}, e.deleted_at IS NOT NULL FROM endpoint e WHERE e.id = ?1")
 }
 
 /// The deliveries of a message, by endpoint; `None` if there is no such message. Deleted endpoints
@@ -39,14 +39,25 @@ pub(super) fn of_message(
             Ok((targets, row.get::<_, bool>(1)?))
         })
         .optional()?;
-    let Some((targets, open)) = found else { return Ok(None) };
+    let Some((targets, open)) = found else {
+        return Ok(None);
+    };
     let (targets, done) = part_of(targets, page);
-    let mut list = Deliveries { conn, message, open, successes: None };
+    let mut list = Deliveries {
+        conn,
+        message,
+        open,
+        successes: None,
+    };
     let mut items = Vec::with_capacity(targets.len());
     for endpoint in &targets {
         items.extend(list.of(*endpoint)?);
     }
-    Ok(Some(Listing { items, reached: targets.last().copied(), done }))
+    Ok(Some(Listing {
+        items,
+        reached: targets.last().copied(),
+        done,
+    }))
 }
 
 /// The targets on this page, and whether none follow.
@@ -79,7 +90,9 @@ impl Deliveries<'_> {
     fn of(&mut self, endpoint: EndpointId) -> rusqlite::Result<Option<(Endpoint, DeliveryView)>> {
         let mut statement = self.conn.prepare_cached(&endpoint_by_id())?;
         let mut found = statement.query([to_column(endpoint.raw())])?;
-        let Some(row) = found.next()? else { return Ok(None) };
+        let Some(row) = found.next()? else {
+            return Ok(None);
+        };
         let known = read(row)?;
         let deleted = row.get(row.as_ref().column_count() - 1)?;
         let owner = Owner {
@@ -87,7 +100,9 @@ impl Deliveries<'_> {
             disabled: known.disabled.is_some(),
             deleted,
         };
-        let view = self.standing(endpoint)?.view(self.message, owner, || self.succeeded(endpoint))?;
+        let view = self
+            .standing(endpoint)?
+            .view(self.message, owner, || self.succeeded(endpoint))?;
         Ok(Some((known, view)))
     }
 
@@ -99,7 +114,11 @@ impl Deliveries<'_> {
             .query_row(keys, |row| Ok((rows::state(row.get(0)?)?, row.get(1)?)))
             .optional()?;
         let (row, next_at) = row.unzip();
-        Ok(Standing { row, next_at, open: self.open })
+        Ok(Standing {
+            row,
+            next_at,
+            open: self.open,
+        })
     }
 
     /// Whether an attempt succeeded. All of the message's attempts are read once, not once for each
@@ -122,7 +141,11 @@ mod tests {
     use super::*;
 
     fn part(order: Order, after: Option<u64>) -> (Vec<u64>, bool) {
-        let page = Page { limit: 2, order, after: after.map(EndpointId::from) };
+        let page = Page {
+            limit: 2,
+            order,
+            after: after.map(EndpointId::from),
+        };
         let (part, done) = part_of(vec![3, 1, 2, 2], &page);
         (part.into_iter().map(EndpointId::raw).collect(), done)
     }

@@ -41,7 +41,8 @@ where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
     let text = row.get_ref(column)?.as_str()?;
-    text.parse().map_err(|error| unreadable(column, Type::Text, error))
+    text.parse()
+        .map_err(|error| unreadable(column, Type::Text, error))
 }
 
 /// A column that holds what no writer of ours puts there.
@@ -78,7 +79,10 @@ pub(in crate::sqlite) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
             None => ringbolt_model::message::JSON.into(),
         },
         expires_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_micros),
-        payload: row.get_ref(7)?.as_blob_or_null()?.map(Bytes::copy_from_slice),
+        payload: row
+            .get_ref(7)?
+            .as_blob_or_null()?
+            .map(Bytes::copy_from_slice),
     })
 }
 
@@ -112,20 +116,35 @@ pub(in crate::sqlite) fn targets_column(targets: impl Iterator<Item = u64>) -> V
 
 /// Reads targets, as raw ids of endpoints.
 pub(in crate::sqlite) fn targets(column: &[u8]) -> impl Iterator<Item = u64> + '_ {
-    column.as_chunks().0.iter().map(|eight| u64::from_be_bytes(*eight))
+    column
+        .as_chunks()
+        .0
+        .iter()
+        .map(|eight| u64::from_be_bytes(*eight))
 }
 
 /// Reads an attempt by [`ATTEMPT_COLUMNS`].
 pub(in crate::sqlite) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     let blob = |column: usize| -> rusqlite::Result<Bytes> {
-        Ok(row.get_ref(column)?.as_blob_or_null()?.map(Bytes::copy_from_slice).unwrap_or_default())
+        Ok(row
+            .get_ref(column)?
+            .as_blob_or_null()?
+            .map(Bytes::copy_from_slice)
+            .unwrap_or_default())
     };
     Ok(Attempt {
         id: id(row, 0)?,
         app: id(row, 1)?,
-        delivery: DeliveryKey { message: id(row, 2)?, endpoint: id(row, 3)? },
+        delivery: DeliveryKey {
+            message: id(row, 2)?,
+            endpoint: id(row, 3)?,
+        },
         at: Timestamp::from_micros(row.get(4)?),
-        trigger: if row.get(5)? { Trigger::Manual } else { Trigger::Scheduled },
+        trigger: if row.get(5)? {
+            Trigger::Manual
+        } else {
+            Trigger::Scheduled
+        },
         status: row.get(6)?,
         failure: row.get::<_, Option<i64>>(7)?.map(failure).transpose()?,
         url: row.get_ref(8)?.as_str()?.into(),
@@ -143,20 +162,34 @@ pub(in crate::sqlite) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
 /// A failure as its column holds it: its place in the model's list, which only grows at its end.
 pub(in crate::sqlite) fn failure_column(failure: AttemptFailure) -> i64 {
     let place = AttemptFailure::ALL.iter().position(|one| *one == failure);
-    place.and_then(|place| i64::try_from(place).ok()).expect("every failure is in the list")
+    place
+        .and_then(|place| i64::try_from(place).ok())
+        .expect("every failure is in the list")
 }
 
 fn failure(code: i64) -> rusqlite::Result<AttemptFailure> {
     let place = usize::try_from(code).ok();
-    place.and_then(|place| AttemptFailure::ALL.get(place)).copied().ok_or_else(|| unknown_code(7, "failure"))
+    place
+        .and_then(|place| AttemptFailure::ALL.get(place))
+        .copied()
+        .ok_or_else(|| unknown_code(7, "failure"))
 }
 
 /// Timings as their column holds them: five spans of microseconds in four bytes each; all bits set
 /// stand for a part that did not happen.
 pub(in crate::sqlite) fn timings_column(timings: &Timings) -> [u8; 20] {
-    let Timings { dns, connect, tls, first_byte, total } = *timings;
+    let Timings {
+        dns,
+        connect,
+        tls,
+        first_byte,
+        total,
+    } = *timings;
     let mut column = [0; 20];
-    for (place, span) in column.chunks_mut(4).zip([dns, connect, tls, first_byte, Some(total)]) {
+    for (place, span) in column
+        .chunks_mut(4)
+        .zip([dns, connect, tls, first_byte, Some(total)])
+    {
         let micros = |span: Duration| u32::try_from(span.as_micros()).unwrap_or(u32::MAX - 1);
         place.copy_from_slice(&span.map_or(u32::MAX, micros).to_be_bytes());
     }
@@ -165,8 +198,14 @@ pub(in crate::sqlite) fn timings_column(timings: &Timings) -> [u8; 20] {
 
 fn timings(column: &[u8]) -> rusqlite::Result<Timings> {
     let span = |part: usize| {
-        let micros = column.as_chunks().0.get(part).map(|four| u32::from_be_bytes(*four));
-        micros.filter(|micros| *micros != u32::MAX).map(|micros| Duration::from_micros(micros.into()))
+        let micros = column
+            .as_chunks()
+            .0
+            .get(part)
+            .map(|four| u32::from_be_bytes(*four));
+        micros
+            .filter(|micros| *micros != u32::MAX)
+            .map(|micros| Duration::from_micros(micros.into()))
     };
     Ok(Timings {
         dns: span(0),

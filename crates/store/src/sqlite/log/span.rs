@@ -26,7 +26,10 @@ impl Span {
         after: Option<Timestamp>,
         before: Option<Timestamp>,
     ) -> Self {
-        let mut span = Self { low: 0, high: i64::MAX };
+        let mut span = Self {
+            low: 0,
+            high: i64::MAX,
+        };
         if let Some(key) = page.after {
             let key = to_column(raw(key));
             match page.order {
@@ -35,7 +38,9 @@ impl Span {
             }
         }
         if let Some(moment) = after {
-            span.low = span.low.max(to_column(id::at_millisecond(moment + MILLISECOND)));
+            span.low = span
+                .low
+                .max(to_column(id::at_millisecond(moment + MILLISECOND)));
         }
         if let Some(moment) = before {
             let first_not_before = id::at_millisecond(moment + (MILLISECOND - MICROSECOND));
@@ -46,8 +51,14 @@ impl Span {
 
     /// The part up to `watermark`, and the part beyond it.
     pub(super) fn split(self, watermark: i64) -> (Self, Self) {
-        let folded = Self { high: self.high.min(watermark), ..self };
-        let tail = Self { low: self.low.max(watermark.saturating_add(1)), ..self };
+        let folded = Self {
+            high: self.high.min(watermark),
+            ..self
+        };
+        let tail = Self {
+            low: self.low.max(watermark.saturating_add(1)),
+            ..self
+        };
         (folded, tail)
     }
 }
@@ -61,18 +72,29 @@ mod tests {
     fn moments_become_bounds_of_ids() {
         let moment = Timestamp::from_millis(1_800_000_000_123);
         let first_at = |moment| to_column(id::at_millisecond(moment));
-        let page = Page { limit: 1, order: Order::Ascending, after: None };
+        let page = Page {
+            limit: 1,
+            order: Order::Ascending,
+            after: None,
+        };
         let span = |after, before| Span::of(&page, MessageId::raw, after, before);
         assert_eq!(span(None, Some(moment)).high, first_at(moment) - 1);
         assert_eq!(span(Some(moment), None).low, first_at(moment + MILLISECOND));
         let within = moment + MICROSECOND;
-        assert_eq!(span(None, Some(within)).high, first_at(moment + MILLISECOND) - 1);
+        assert_eq!(
+            span(None, Some(within)).high,
+            first_at(moment + MILLISECOND) - 1
+        );
         assert_eq!(span(Some(within), None).low, first_at(moment + MILLISECOND));
     }
 
     #[test]
     fn a_page_goes_on_beyond_its_key_in_its_direction() {
-        let page = |order| Page { limit: 1, order, after: Some(MessageId::from(10)) };
+        let page = |order| Page {
+            limit: 1,
+            order,
+            after: Some(MessageId::from(10)),
+        };
         let span = |order| Span::of(&page(order), MessageId::raw, None, None);
         assert_eq!(span(Order::Ascending).low, 11);
         assert_eq!(span(Order::Descending).high, 9);
@@ -81,7 +103,10 @@ mod tests {
     #[test]
     fn a_watermark_belongs_to_the_folded_part() {
         let (folded, tail) = Span { low: 1, high: 9 }.split(4);
-        assert_eq!((folded, tail), (Span { low: 1, high: 4 }, Span { low: 5, high: 9 }));
+        assert_eq!(
+            (folded, tail),
+            (Span { low: 1, high: 4 }, Span { low: 5, high: 9 })
+        );
         let (folded, _) = Span { low: 5, high: 9 }.split(4);
         assert!(folded.low > folded.high);
     }

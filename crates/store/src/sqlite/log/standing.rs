@@ -39,11 +39,21 @@ impl Standing {
             None => DeliveryState::Pending,
         };
         let pending = settled == DeliveryState::Pending;
-        let state = if pending && owner.deleted { DeliveryState::Cancelled } else { settled };
+        let state = if pending && owner.deleted {
+            DeliveryState::Cancelled
+        } else {
+            settled
+        };
         let parked = state == DeliveryState::Pending && owner.disabled;
         let planned = state == DeliveryState::Pending && !parked;
-        let due = self.next_at.map_or_else(|| message.time(), Timestamp::from_micros);
-        Ok(DeliveryView { state, parked, next_attempt: planned.then_some(due) })
+        let due = self
+            .next_at
+            .map_or_else(|| message.time(), Timestamp::from_micros);
+        Ok(DeliveryView {
+            state,
+            parked,
+            next_attempt: planned.then_some(due),
+        })
     }
 }
 
@@ -53,8 +63,10 @@ pub(super) fn succeeded(
     message: MessageId,
     endpoint: EndpointId,
 ) -> rusqlite::Result<bool> {
-    conn.prepare_cached(SUCCEEDED)?
-        .query_row(params![to_column(message.raw()), to_column(endpoint.raw())], |row| row.get(0))
+    conn.prepare_cached(SUCCEEDED)?.query_row(
+        params![to_column(message.raw()), to_column(endpoint.raw())],
+        |row| row.get(0),
+    )
 }
 
 /// Whether a delivery in this state passes the filter.
@@ -72,37 +84,72 @@ pub(super) const fn matches(status: StatusFilter, state: DeliveryState) -> bool 
 mod tests {
     use super::*;
 
-    const LIVE: Owner = Owner { app: 1, disabled: false, deleted: false };
+    const LIVE: Owner = Owner {
+        app: 1,
+        disabled: false,
+        deleted: false,
+    };
 
     fn view(standing: Standing, owner: Owner, succeeded: bool) -> DeliveryView {
-        standing.view(MessageId::from(1 << 32), owner, || Ok(succeeded)).unwrap()
+        standing
+            .view(MessageId::from(1 << 32), owner, || Ok(succeeded))
+            .unwrap()
     }
 
     #[test]
     fn a_row_decides() {
-        let row = Standing { row: Some(DeliveryState::Failed), next_at: Some(5), open: true };
+        let row = Standing {
+            row: Some(DeliveryState::Failed),
+            next_at: Some(5),
+            open: true,
+        };
         assert_eq!(view(row, LIVE, true).state, DeliveryState::Failed);
     }
 
     #[test]
     fn without_a_row_the_mark_and_the_attempts_decide() {
-        let open = Standing { row: None, next_at: None, open: true };
+        let open = Standing {
+            row: None,
+            next_at: None,
+            open: true,
+        };
         assert_eq!(view(open, LIVE, true).state, DeliveryState::Delivered);
         let waiting = view(open, LIVE, false);
         assert_eq!(waiting.state, DeliveryState::Pending);
         assert_eq!(waiting.next_attempt, Some(MessageId::from(1 << 32).time()));
-        let settled = Standing { open: false, ..open };
+        let settled = Standing {
+            open: false,
+            ..open
+        };
         assert_eq!(view(settled, LIVE, false).state, DeliveryState::Delivered);
     }
 
     #[test]
     fn what_a_disabled_endpoint_is_owed_is_parked_and_a_deleted_one_is_owed_nothing() {
-        let due = Standing { row: Some(DeliveryState::Pending), next_at: Some(5), open: false };
-        let parked = view(due, Owner { disabled: true, ..LIVE }, false);
+        let due = Standing {
+            row: Some(DeliveryState::Pending),
+            next_at: Some(5),
+            open: false,
+        };
+        let parked = view(
+            due,
+            Owner {
+                disabled: true,
+                ..LIVE
+            },
+            false,
+        );
         assert!(parked.parked && parked.next_attempt.is_none());
-        let gone = Owner { deleted: true, ..LIVE };
+        let gone = Owner {
+            deleted: true,
+            ..LIVE
+        };
         assert_eq!(view(due, gone, false).state, DeliveryState::Cancelled);
-        let settled = Standing { row: None, next_at: None, open: false };
+        let settled = Standing {
+            row: None,
+            next_at: None,
+            open: false,
+        };
         assert_eq!(view(settled, gone, true).state, DeliveryState::Delivered);
         assert_eq!(view(settled, gone, false).state, DeliveryState::Cancelled);
     }

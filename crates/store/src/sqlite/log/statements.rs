@@ -15,7 +15,10 @@ const DELIVERY: &[&str] = &["PRIMARY KEY (endpoint_id=? AND message_id=?)"];
 
 pub(in crate::sqlite) fn lists() -> Vec<Expected> {
     let both = |sql: fn(Order) -> String, plan| {
-        [(sql(Order::Ascending), plan), (sql(Order::Descending), plan)]
+        [
+            (sql(Order::Ascending), plan),
+            (sql(Order::Descending), plan),
+        ]
     };
     let mut all: Vec<Expected> = [
         both(messages::of_application_sql, BY_APP),
@@ -30,7 +33,10 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
     .collect();
     all.extend([
         (messages::by_id(), BY_KEY),
-        (messages::by_event_id(), &["message_by_event_id (app_id=? AND event_id=?)"][..]),
+        (
+            messages::by_event_id(),
+            &["message_by_event_id (app_id=? AND event_id=?)"][..],
+        ),
         (messages::owed_by_id(), BY_KEY),
         (messages::OWNER.to_owned(), BY_KEY),
         (attempts::by_id(), BY_KEY),
@@ -42,7 +48,10 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
         (owed::SUCCESSES.to_owned(), BY_MESSAGE),
         (owed::endpoint_by_id(), BY_KEY),
         (counts::OWNER.to_owned(), BY_KEY),
-        (counts::ROLLED_UP.to_owned(), &["PRIMARY KEY (endpoint_id=? AND hour>? AND hour<?)"]),
+        (
+            counts::ROLLED_UP.to_owned(),
+            &["PRIMARY KEY (endpoint_id=? AND hour>? AND hour<?)"],
+        ),
         (counts::OWED_TAIL.to_owned(), BY_APP),
         (counts::SETTLED_TAIL.to_owned(), BY_KEY),
         (fold::MESSAGES.to_owned(), BY_KEY),

@@ -11,7 +11,7 @@ mod upkeep;
 
 pub use catalogue::{AppRef, Catalogue, Destination, Edit, EndpointRef, NewEndpoint};
 pub use deliveries::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery};
-pub use idempotency::{Answers, IdempotencyKey, KeptAnswer};
+pub use idempotency::{Answers, IdempotencyKey, KEPT as IDEMPOTENCY_KEPT, KeptAnswer};
 pub use journal::{
     Accept, AcceptRefused, Accepted, Journal, Listener, Outcome, Receipt, Settled, Spill, Write,
 };

@@ -1,15 +1,21 @@
 //! The contract on SQLite: one thread writes, a few read.
 
+mod accept;
 mod catalogue;
 mod column;
 mod counts;
+mod deliveries;
+mod delivery_row;
 mod fault;
 #[cfg(test)]
 pub(crate) mod faults;
 mod fold;
+mod journal;
 mod log;
+mod marks;
 mod migrations;
 mod open;
+mod outcome;
 #[cfg(test)]
 mod plans;
 mod queue;

@@ -1,19 +1,26 @@
 //! The thread that writes: it joins what has queued up into one transaction after the other.
 
+mod doubt;
+mod hot;
 mod shared;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
+use doubt::Doubt;
+use hot::Care;
 pub(crate) use shared::Shared;
 
-use super::Fault;
+use super::accept::Answer;
+use super::marks::Marks;
 use super::open::{self, OpenError};
-use super::queue::{Batch, Taken};
-use crate::StoreError;
+use super::queue::{Batch, Settle, Taken};
+use super::{Fault, fold};
+use crate::{AcceptRefused, Receipt, StoreError};
 
 /// How soon after a failure the writer tries again, and at most how late.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -24,7 +31,12 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     /// Absent after a failure that put it in doubt, until it could be opened again.
     conn: Option<Connection>,
+    marks: Marks,
     batch: Batch,
+    /// What came of the batch's accepts, in their order.
+    answers: Vec<Answer>,
+    /// What a commit that reported a failure may have left behind.
+    doubt: Option<Doubt>,
     /// How long to wait before the next try; something is wrong unless it is zero.
     pause: Duration,
 }
@@ -38,7 +50,10 @@ impl Writer {
         let writer = Self {
             shared,
             conn: Some(conn),
+            marks: Marks::default(),
             batch: Batch::default(),
+            answers: Vec::new(),
+            doubt: None,
             pause: Duration::ZERO,
         };
         let thread = thread::Builder::new().name("store-write".into());
@@ -72,49 +87,111 @@ impl Writer {
 
     fn write_batch(&mut self) {
         let started = self.shared.clock.steady();
-        let result = self.transact();
-        match result {
+        let writes = self.batch.len();
+        match self.transact() {
             Ok(()) => {
                 let took = self.shared.clock.steady().since(started);
-                self.shared.meter.committed(self.batch.len(), took);
-                self.pause = Duration::ZERO;
-                self.shared.recovered();
-                for call in self.batch.calls.drain(..) {
-                    call.answer(Ok(()));
-                }
+                self.shared.meter.committed(writes, took);
+                self.committed();
             }
             Err(fault) => self.give_up(fault),
         }
     }
 
     fn transact(&mut self) -> Result<(), Fault> {
-        let conn = match &self.conn {
-            Some(conn) => conn,
-            None => self.conn.insert(open::writer(&self.shared.path)?),
-        };
-        conn.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+        if self.conn.is_none() {
+            self.conn = Some(open::writer(&self.shared.path)?);
+        }
+        if let Err(fault) = self.write_hot(Care::None) {
+            if fault.is_of_the_file() {
+                return Err(fault);
+            }
+            tracing::error!(
+                ?fault,
+                "a write failed; its transaction is repeated one by one"
+            );
+            self.roll_back();
+            self.write_hot(Care::EachWrite)?;
+        }
+        let conn = self.conn.as_ref().ok_or_else(lost)?;
         for call in &mut self.batch.calls {
             call.run(conn)?;
+        }
+        let watermarks = &self.shared.watermarks;
+        if watermarks.due() {
+            fold::step(conn, watermarks, self.shared.clock.now())?;
         }
         Ok(self.shared.commit(conn)?)
     }
 
+    fn committed(&mut self) {
+        self.marks.keep();
+        self.doubt = None;
+        self.pause = Duration::ZERO;
+        self.shared.recovered();
+        let mut receipts = Vec::with_capacity(self.batch.settles.len() + self.batch.accepts.len());
+        receipts.extend(self.batch.settles.drain(..).map(|settle| match settle {
+            Settle::Outcome(outcome) => Receipt::Outcome {
+                delivery: outcome.attempt.delivery,
+                fresh: outcome.fresh,
+                settled: outcome.settled,
+            },
+            Settle::Spill(spill) => Receipt::Spill(spill),
+        }));
+        let accepts = self.batch.accepts.drain(..).zip(self.answers.drain(..));
+        receipts.extend(accepts.map(|(accept, answer)| Receipt::Accept(accept, answer)));
+        self.tell(receipts);
+        for call in self.batch.calls.drain(..) {
+            call.answer(Ok(()));
+        }
+    }
+
+    /// Ends a transaction that failed: messages and calls are refused, outcomes are kept.
     fn give_up(&mut self, fault: Fault) {
-        let sound = fault.is_full() && self.roll_back();
-        if !sound {
+        let sound = fault.is_full() && self.doubt.is_none();
+        if !(self.roll_back() && sound) {
+            // What a failed sync has left behind is not known, so nothing is assumed.
             self.conn = None;
+            self.doubt
+                .get_or_insert_default()
+                .add(&self.batch.accepts, &self.answers);
         }
         let error = StoreError::from(fault);
         self.shared.failed(&error);
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        self.answers.clear();
+        self.shared.queue.put_back(&mut self.batch.settles);
+        let refused = || Err(AcceptRefused::Store(error.clone()));
+        let accepts = self.batch.accepts.drain(..);
+        let receipts = accepts
+            .map(|accept| Receipt::Accept(accept, refused()))
+            .collect();
+        self.tell(receipts);
         for call in self.batch.calls.drain(..) {
             call.answer(Err(error.clone()));
         }
-        self.shared.queue.put_back(&mut self.batch.settles);
     }
 
-    fn roll_back(&self) -> bool {
+    fn roll_back(&mut self) -> bool {
+        self.marks.undo_to(0);
+        self.shared.watermarks.forget();
         let Some(conn) = &self.conn else { return false };
         conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok()
     }
+
+    fn tell(&self, receipts: Vec<Receipt>) {
+        let Some(listener) = self.shared.listener.get() else {
+            return;
+        };
+        if receipts.is_empty() {
+            return;
+        }
+        if catch_unwind(AssertUnwindSafe(|| listener(receipts))).is_err() {
+            tracing::error!("whoever listens for receipts has panicked");
+        }
+    }
+}
+
+fn lost() -> Fault {
+    StoreError::Unavailable("no connection".into()).into()
 }

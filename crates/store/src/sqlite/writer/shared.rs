@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use ringbolt_model::Clock;
 use rusqlite::Connection;
 
+use crate::sqlite::fold::Watermarks;
 use crate::sqlite::open::SqliteSettings;
 use crate::sqlite::queue::Queue;
 use crate::{Health, Listener, StoreError};
@@ -19,6 +20,8 @@ pub(crate) struct Shared {
     pub(in crate::sqlite) listener: OnceLock<Listener>,
     pub(in crate::sqlite) clock: Arc<dyn Clock>,
     pub(in crate::sqlite) path: PathBuf,
+    /// How far the tables by endpoint are folded.
+    pub(in crate::sqlite) watermarks: Watermarks,
     /// What the writer has done since start.
     pub(crate) meter: Meter,
     trouble: Mutex<Option<String>>,
@@ -62,6 +65,7 @@ impl Shared {
             listener: OnceLock::new(),
             clock: Arc::clone(&settings.clock),
             path: settings.path.clone(),
+            watermarks: Watermarks::default(),
             meter: Meter::default(),
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),

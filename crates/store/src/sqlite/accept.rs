@@ -1,0 +1,215 @@
+//! Accepting a message: the rules, and its rows.
+
+use ringbolt_model::{AppId, DeliveryKey, Message, MessageId, Timestamp, id};
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::catalogue::application_exists;
+use super::delivery_row::DeliveryRows;
+use super::fold::{self, Watermarks};
+use super::log::rows::{channels_column, content_type_column, to_column};
+use super::marks::Marks;
+use super::{Fault, conflict};
+use crate::{Accept, AcceptRefused, Accepted, IDEMPOTENCY_KEPT as KEPT, IdempotencyKey};
+
+/// What came of a message that was to be accepted.
+pub(super) type Answer = Result<Accepted, AcceptRefused>;
+
+/// Accepts messages, with statements that were prepared once for a transaction.
+pub(super) struct Accepting<'c> {
+    conn: &'c Connection,
+    insert_message: CachedStatement<'c>,
+    insert_mark: CachedStatement<'c>,
+    event_taken: CachedStatement<'c>,
+    keys: Keys<'c>,
+    /// The applications that were looked up in this transaction, and whether they exist.
+    apps: Vec<(AppId, bool)>,
+    targets: Vec<u64>,
+    column: Vec<u8>,
+}
+
+impl<'c> Accepting<'c> {
+    pub(super) fn prepare(conn: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            conn,
+            insert_message: conn.prepare_cached(
+                "INSERT INTO message (id, app_id, event_type, event_id, channels, content_type, \
+                 expires_at, targets, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?,
+            insert_mark: conn.prepare_cached("INSERT INTO open_message (id) VALUES (?1)")?,
+            event_taken: conn.prepare_cached(
+                "SELECT 1 FROM message INDEXED BY message_by_event_id \
+                 WHERE app_id = ?1 AND event_id = ?2 AND id > ?3 LIMIT 1",
+            )?,
+            keys: Keys::prepare(conn)?,
+            apps: Vec::new(),
+            targets: Vec::new(),
+            column: Vec::new(),
+        })
+    }
+
+    /// Writes the message and what is owed to whom, unless a rule forbids it.
+    pub(super) fn accept(
+        &mut self,
+        accept: &Accept,
+        rows: &mut DeliveryRows<'_>,
+        marks: &mut Marks,
+        watermarks: &Watermarks,
+    ) -> Result<Answer, Fault> {
+        let message = &*accept.message;
+        if let Some(key) = &accept.idempotency
+            && let Some(answer) = self.keys.remember(key, message.id)?
+        {
+            return Ok(answer);
+        }
+        if let Some(refused) = self.refused(message)? {
+            if let Some(key) = &accept.idempotency {
+                self.keys.forget(key)?;
+            }
+            return Ok(Err(refused));
+        }
+        self.write_message(accept)?;
+        if watermarks.pass_message(message.id.raw(), self.targets.len()) {
+            fold::late_message(self.conn, message.id.raw(), self.targets.iter().copied())?;
+        }
+        for endpoint in &accept.stored {
+            let key = DeliveryKey {
+                message: message.id,
+                endpoint: *endpoint,
+            };
+            rows.insert_pending(key, accept.due, false)?;
+        }
+        if !accept.fresh.is_empty() {
+            self.insert_mark.execute([to_column(message.id.raw())])?;
+            marks.open(message.id, accept.fresh.len());
+        }
+        Ok(Ok(Accepted::New))
+    }
+
+    fn refused(&mut self, message: &Message) -> Result<Option<AcceptRefused>, Fault> {
+        if !self.app_exists(message.app)? {
+            return Ok(Some(AcceptRefused::ApplicationGone));
+        }
+        let Some(event_id) = &message.event_id else {
+            return Ok(None);
+        };
+        let since = to_column(id::at_millisecond(message.id.time() - KEPT));
+        let app = to_column(message.app.raw());
+        let taken = self.event_taken.exists((app, event_id.as_str(), since))?;
+        Ok(taken.then_some(AcceptRefused::EventIdTaken))
+    }
+
+    fn app_exists(&mut self, app: AppId) -> Result<bool, Fault> {
+        if let Some((_, exists)) = self.apps.iter().find(|(known, _)| *known == app) {
+            return Ok(*exists);
+        }
+        let exists = application_exists(self.conn, app)?;
+        self.apps.push((app, exists));
+        Ok(exists)
+    }
+
+    fn write_message(&mut self, accept: &Accept) -> Result<(), Fault> {
+        let message = &*accept.message;
+        self.targets.clear();
+        self.targets.extend(
+            accept
+                .fresh
+                .iter()
+                .chain(&accept.stored)
+                .map(|target| target.raw()),
+        );
+        self.targets.sort_unstable();
+        self.column.clear();
+        self.column
+            .extend(self.targets.iter().flat_map(|target| target.to_be_bytes()));
+        let row = params![
+            to_column(message.id.raw()),
+            to_column(message.app.raw()),
+            message.event_type.as_str(),
+            message.event_id.as_ref().map(ringbolt_model::Uid::as_str),
+            channels_column(&message.channels),
+            content_type_column(&message.content_type),
+            message.expires_at.map(Timestamp::as_micros),
+            &self.column[..],
+            Blob(message.payload.as_deref()),
+        ];
+        self.insert_message.execute(row).map_err(conflict("id"))?;
+        Ok(())
+    }
+}
+
+/// Bytes that may be absent; unlike an empty list, absent bytes are NULL.
+pub(super) struct Blob<'a>(pub(super) Option<&'a [u8]>);
+
+impl ToSql for Blob<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(
+            self.0.map_or(ValueRef::Null, ValueRef::Blob),
+        ))
+    }
+}
+
+/// The idempotency keys of accepted messages.
+struct Keys<'c> {
+    insert: CachedStatement<'c>,
+    select: CachedStatement<'c>,
+    replace: CachedStatement<'c>,
+    delete: CachedStatement<'c>,
+}
+
+impl<'c> Keys<'c> {
+    fn prepare(conn: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            insert: conn.prepare_cached(
+                "INSERT INTO idempotency (key, body, at, message_id) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT DO NOTHING",
+            )?,
+            select: conn
+                .prepare_cached("SELECT body, at, message_id FROM idempotency WHERE key = ?1")?,
+            replace: conn.prepare_cached(
+                "UPDATE idempotency SET body = ?2, at = ?3, message_id = ?4, status = NULL, \
+                 answer = NULL WHERE key = ?1",
+            )?,
+            delete: conn.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?,
+        })
+    }
+
+    /// Remembers what comes of the key, or says what came of it before.
+    fn remember(
+        &mut self,
+        key: &IdempotencyKey,
+        message: MessageId,
+    ) -> Result<Option<Answer>, Fault> {
+        let (now, id) = (message.time(), to_column(message.raw()));
+        let row = (&key.key[..], &key.body[..], now.as_micros(), id);
+        if self.insert.execute(row)? > 0 {
+            return Ok(None);
+        }
+        let seen = self.select.query_row([&key.key[..]], |row| {
+            let body = row.get_ref(0)?.as_blob()? == key.body;
+            let at = Timestamp::from_micros(row.get(1)?);
+            let message: Option<i64> = row.get(2)?;
+            Ok((
+                body,
+                at,
+                message.map(|raw| MessageId::from(raw.cast_unsigned())),
+            ))
+        });
+        let Some((same_body, at, first)) = seen.optional()? else {
+            return Ok(None);
+        };
+        if at + KEPT <= now {
+            self.replace.execute(row)?;
+            return Ok(None);
+        }
+        Ok(Some(match first {
+            Some(first) if same_body => Ok(Accepted::Repeated(first)),
+            _ => Err(AcceptRefused::KeyReused),
+        }))
+    }
+
+    fn forget(&mut self, key: &IdempotencyKey) -> Result<(), Fault> {
+        self.delete.execute([&key.key[..]])?;
+        Ok(())
+    }
+}

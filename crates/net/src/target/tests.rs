@@ -199,3 +199,23 @@ fn a_forbidden_literal_is_refused_before_anything_is_dialled() {
         Err(Refusal::Port(0))
     );
 }
+
+proptest::proptest! {
+    /// What is shown, stored and read back later must lead to the same place.
+    #[test]
+    fn what_was_accepted_is_read_again_as_the_same(
+        scheme in "https?",
+        host in "[a-zA-Z0-9é。.:@\\[\\]%_-]{1,20}",
+        rest in "[/?#]?[ -~é]{0,20}",
+    ) {
+        let policy = TargetPolicy { judge_names: false, ..TargetPolicy::default() };
+        if let Ok(target) = Target::parse(&format!("{scheme}://{host}{rest}"), &policy) {
+            proptest::prop_assert_eq!(Target::parse(target.as_str(), &policy), Ok(target.clone()));
+            proptest::prop_assert!(target.as_str().is_ascii());
+            proptest::prop_assert!(!target.authority().contains('@'));
+            if let Host::Name(name) = target.host() {
+                proptest::prop_assert!(name.parse::<IpAddr>().is_err());
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! The contract on SQLite: one thread writes, a few read.
 
 mod accept;
+mod answers;
+mod backup;
 mod catalogue;
 mod column;
 mod counts;
@@ -11,6 +13,7 @@ mod fault;
 pub(crate) mod faults;
 mod fold;
 mod journal;
+mod keys;
 mod log;
 mod marks;
 mod migrations;
@@ -20,6 +23,9 @@ mod outcome;
 mod plans;
 mod queue;
 mod readers;
+mod reencrypt;
+mod retention;
+mod upkeep;
 mod writer;
 
 use std::fs::File;
@@ -54,6 +60,8 @@ pub struct SqliteStore {
     pub(crate) vault: Arc<Vault>,
     /// What the writer's thread and the callers share.
     pub(crate) shared: Arc<Shared>,
+    /// Where the walks of tidying are.
+    tidying: Arc<upkeep::Tidying>,
     readers: Readers,
     waiting: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -80,6 +88,7 @@ impl SqliteStore {
             settings,
             vault,
             shared,
+            tidying: Arc::default(),
             readers,
             waiting: Semaphore::new(WRITES_WAITING),
             thread: Mutex::new(Some(thread)),

@@ -90,7 +90,11 @@ impl State {
     /// A row that is written among those gathered is not among them, so they are gathered anew. What
     /// is written of them stays and does no harm.
     fn disturb(&mut self, kind: Kind, id: i64) {
-        if self.gathered.as_ref().is_some_and(|gathered| gathered.covers(kind, id)) {
+        if self
+            .gathered
+            .as_ref()
+            .is_some_and(|gathered| gathered.covers(kind, id))
+        {
             self.gathered = None;
         }
     }
@@ -119,7 +123,9 @@ pub(in crate::sqlite) fn step(
     let mut gathered = match state.gathered.take() {
         Some(gathered) => gathered,
         None => {
-            let Some(gathered) = state.gather(tx, now)? else { return Ok(0) };
+            let Some(gathered) = state.gather(tx, now)? else {
+                return Ok(0);
+            };
             if gathered.left() > STEP {
                 let entries = gathered.left();
                 state.gathered = Some(gathered);
@@ -144,8 +150,9 @@ pub(in crate::sqlite) fn step(
 /// The largest id that is old enough. A clock that went back makes no ids below the last one, so age
 /// is told by the later of the clock and the largest id.
 fn settled(tx: &Connection, kind: Kind, now: Timestamp) -> rusqlite::Result<i64> {
-    let largest: Option<i64> =
-        tx.prepare_cached(kind.largest())?.query_row((), |row| row.get(0))?;
+    let largest: Option<i64> = tx
+        .prepare_cached(kind.largest())?
+        .query_row((), |row| row.get(0))?;
     let made = |raw: i64| MessageId::from(raw.cast_unsigned()).time();
     let latest = largest.map_or(now, |largest| made(largest).max(now));
     Ok(to_column(id::at_millisecond(latest - SETTLING)).saturating_sub(1))
@@ -176,7 +183,8 @@ pub(in crate::sqlite) fn late_attempt(
     settled: i64,
 ) -> rusqlite::Result<()> {
     let endpoint = to_column(endpoint);
-    tx.prepare_cached(Kind::Attempt.insert())?.execute([endpoint, to_column(attempt)])?;
+    tx.prepare_cached(Kind::Attempt.insert())?
+        .execute([endpoint, to_column(attempt)])?;
     let mut tallies = Tallies::default();
     tallies.of(endpoint, to_column(message)).settle(settled);
     tallies.add(tx)

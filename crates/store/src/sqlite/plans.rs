@@ -4,6 +4,7 @@
 use rusqlite::Connection;
 
 use super::log::statements;
+use super::retention;
 
 fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -21,7 +22,7 @@ fn every_list_walks_an_index_in_its_own_order() {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(include_str!("../../migrations/sqlite/0001_house.sql"))
         .unwrap();
-    for (sql, expected) in statements::lists() {
+    for (sql, expected) in statements::lists().into_iter().chain(retention::statements::all()) {
         let plan = plan_of(&conn, &sql);
         for part in expected {
             assert!(

@@ -12,8 +12,7 @@ const COUNTERS: usize = 5_000;
 
 pub(in crate::sqlite) const MESSAGES: &str =
     "SELECT id, targets FROM message NOT INDEXED WHERE id > ?1 AND id <= ?2 ORDER BY id";
-pub(in crate::sqlite) const ATTEMPTS: &str =
-    "SELECT id, message_id, endpoint_id, settled FROM attempt NOT INDEXED \
+pub(in crate::sqlite) const ATTEMPTS: &str = "SELECT id, message_id, endpoint_id, settled FROM attempt NOT INDEXED \
      WHERE id > ?1 AND id <= ?2 ORDER BY id";
 
 /// What is folded.
@@ -67,7 +66,13 @@ impl Gathered {
         to: i64,
     ) -> rusqlite::Result<Option<Self>> {
         let (entries, tallies) = (Vec::new(), Tallies::default());
-        let mut gathered = Self { kind, reached: from, entries, written: 0, tallies };
+        let mut gathered = Self {
+            kind,
+            reached: from,
+            entries,
+            written: 0,
+            tallies,
+        };
         match kind {
             Kind::Message => gathered.messages(tx, from, to)?,
             Kind::Attempt => gathered.attempts(tx, from, to)?,
@@ -135,7 +140,8 @@ impl Gathered {
     /// Counts them and moves the watermark, once all are written; returns where it is then.
     pub(super) fn finish(self, tx: &Connection) -> rusqlite::Result<(Kind, i64)> {
         self.tallies.add(tx)?;
-        tx.prepare_cached(self.kind.advance())?.execute([self.reached])?;
+        tx.prepare_cached(self.kind.advance())?
+            .execute([self.reached])?;
         Ok((self.kind, self.reached))
     }
 }

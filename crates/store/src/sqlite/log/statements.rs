@@ -2,7 +2,7 @@
 
 use super::{attempts, messages, owed, standing};
 use crate::Order;
-use crate::sqlite::{counts, fold};
+use crate::sqlite::{answers, counts, fold, keys, reencrypt, upkeep};
 
 /// A statement, and what its plan must mention.
 pub(in crate::sqlite) type Expected = (String, &'static [&'static str]);
@@ -27,6 +27,8 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
         both(attempts::of_message_sql, BY_MESSAGE),
         both(attempts::of_endpoint_folded_sql, BY_ENDPOINT),
         both(attempts::of_endpoint_tail_sql, BY_KEY),
+        both(keys::all_sql, BY_KEY),
+        both(keys::of_application_sql, &["api_key_by_app (app_id=?"]),
     ]
     .into_iter()
     .flatten()
@@ -54,6 +56,11 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
         ),
         (counts::OWED_TAIL.to_owned(), BY_APP),
         (counts::SETTLED_TAIL.to_owned(), BY_KEY),
+        (keys::by_hash(), &["(hash=?)"]),
+        (answers::BY_KEY.to_owned(), &["PRIMARY KEY (key=?)"]),
+        (reencrypt::OLD_ENDPOINTS.to_owned(), BY_KEY),
+        (reencrypt::NEXT_ANSWERS.to_owned(), &["PRIMARY KEY (key>?)"]),
+        (upkeep::LARGEST.to_owned(), BY_KEY),
         (fold::MESSAGES.to_owned(), BY_KEY),
         (fold::ATTEMPTS.to_owned(), BY_KEY),
     ]);

@@ -1,0 +1,179 @@
+//! Messages past retention, with their deliveries and attempts; and content whose time is over.
+
+use ringbolt_model::FinalReason;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Bounds;
+use super::budget::Budget;
+use crate::sqlite::counts::Tallies;
+use crate::sqlite::log::rows::{reason_column, targets, to_column};
+
+pub(super) const EXPIRED_CONTENT: &str = "SELECT id, targets FROM message INDEXED BY message_by_expiry \
+    WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1";
+pub(super) const OLDEST: &str = "SELECT id, EXISTS (SELECT 1 FROM open_message o WHERE o.id = m.id) \
+    FROM message m NOT INDEXED WHERE m.id > ?1 AND m.id < ?2 AND m.id <= ?3 ORDER BY m.id LIMIT 1";
+pub(super) const OLD_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt NOT INDEXED \
+    WHERE id < ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
+pub(super) const ITS_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt INDEXED BY attempt_by_message \
+    WHERE message_id = ?1 ORDER BY id LIMIT ?2";
+
+/// Removes the content of messages that asked for it to go earlier than retention says. Deliveries
+/// that are unfinished by then have failed.
+pub(super) fn expire_content(
+    tx: &Connection,
+    budget: &mut Budget<'_>,
+    bounds: &Bounds,
+) -> rusqlite::Result<()> {
+    while budget.is_left() {
+        let now = bounds.now.as_micros();
+        let found = tx
+            .prepare_cached(EXPIRED_CONTENT)?
+            .query_row([now], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .optional()?;
+        let Some((message, owed)) = found else { return Ok(()) };
+        let ended = end_deliveries(tx, message, &owed)?;
+        tx.prepare_cached("UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1")?
+            .execute([message])?;
+        budget.expired += ended;
+        budget.spend(1 + ended + owed.len() / 64);
+    }
+    Ok(())
+}
+
+/// Ends the pending deliveries of a message as failed, and counts them so.
+fn end_deliveries(tx: &Connection, message: i64, owed: &[u8]) -> rusqlite::Result<usize> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE delivery SET state = 2, reason = ?3 \
+         WHERE endpoint_id = ?1 AND message_id = ?2 AND state = 0",
+    )?;
+    let mut tallies = Tallies::default();
+    let mut ended = 0;
+    for endpoint in targets(owed).map(to_column) {
+        let reason = reason_column(FinalReason::Expired);
+        if statement.execute([endpoint, message, reason])? > 0 {
+            tallies.of(endpoint, message).fail += 1;
+            ended += 1;
+        }
+    }
+    tallies.add(tx)?;
+    Ok(ended)
+}
+
+/// The walk through messages past retention. Those with deliveries in memory are passed by until the
+/// next walk.
+#[derive(Debug, Default)]
+pub(super) struct OldMessages {
+    passed: i64,
+}
+
+impl OldMessages {
+    pub(super) fn remove(
+        &mut self,
+        tx: &Connection,
+        budget: &mut Budget<'_>,
+        bounds: &Bounds,
+    ) -> rusqlite::Result<()> {
+        while budget.is_left() {
+            let found = tx
+                .prepare_cached(OLDEST)?
+                .query_row([self.passed, bounds.oldest_id(), bounds.message], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            match found {
+                None => {
+                    self.passed = 0;
+                    return Ok(());
+                }
+                Some((message, true)) => self.passed = message,
+                Some((message, false)) => budget.expired += remove_part(tx, budget, message)?,
+            }
+            budget.spend(1);
+        }
+        Ok(())
+    }
+}
+
+/// Removes attempts past retention whose message is gone: they ended when it was removed.
+pub(super) fn remove_attempts(
+    tx: &Connection,
+    budget: &mut Budget<'_>,
+    bounds: &Bounds,
+) -> rusqlite::Result<()> {
+    let mut full = true;
+    while full && budget.is_left() {
+        let most = budget.part();
+        let old = attempts(tx, OLD_ATTEMPTS, params![bounds.oldest_id(), bounds.attempt, most as i64])?;
+        full = old.len() == most;
+        budget.spend(old.len());
+        remove_each(tx, &old)?;
+    }
+    Ok(())
+}
+
+/// Removes a part of a message: first its attempts, then its deliveries from the last target on,
+/// with the last part the message itself. Returns how many of the deliveries were pending.
+pub(super) fn remove_part(
+    tx: &Connection,
+    budget: &mut Budget<'_>,
+    message: i64,
+) -> rusqlite::Result<usize> {
+    let most = budget.part();
+    let made = attempts(tx, ITS_ATTEMPTS, params![message, most as i64])?;
+    budget.spend(made.len());
+    remove_each(tx, &made)?;
+    if made.len() == most {
+        return Ok(0);
+    }
+    let mut owed: Vec<u8> = tx
+        .prepare_cached("SELECT targets FROM message WHERE id = ?1")?
+        .query_row([message], |row| row.get(0))?;
+    let part = owed.split_off(owed.len().saturating_sub(8 * most) / 8 * 8);
+    budget.spend(part.len() / 8);
+    let pending = remove_deliveries(tx, message, &part)?;
+    if owed.is_empty() {
+        tx.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([message])?;
+        tx.prepare_cached("DELETE FROM open_message WHERE id = ?1")?.execute([message])?;
+    } else {
+        tx.prepare_cached("UPDATE message SET payload = NULL, targets = ?2 WHERE id = ?1")?
+            .execute(params![message, owed])?;
+    }
+    Ok(pending)
+}
+
+fn remove_deliveries(tx: &Connection, message: i64, part: &[u8]) -> rusqlite::Result<usize> {
+    let mut row = tx.prepare_cached(
+        "DELETE FROM delivery WHERE endpoint_id = ?1 AND message_id = ?2 RETURNING state = 0",
+    )?;
+    let mut entry = tx.prepare_cached(
+        "DELETE FROM message_by_endpoint WHERE endpoint_id = ?1 AND message_id = ?2",
+    )?;
+    let mut pending = 0;
+    for endpoint in targets(part).map(to_column) {
+        let was: Option<bool> = row.query_row([endpoint, message], |row| row.get(0)).optional()?;
+        pending += usize::from(was == Some(true));
+        entry.execute([endpoint, message])?;
+    }
+    Ok(pending)
+}
+
+fn attempts(
+    tx: &Connection,
+    sql: &str,
+    bounds: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let mut statement = tx.prepare_cached(sql)?;
+    statement.query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn remove_each(tx: &Connection, attempts: &[(i64, i64)]) -> rusqlite::Result<()> {
+    let mut row = tx.prepare_cached("DELETE FROM attempt WHERE id = ?1")?;
+    let mut entry = tx.prepare_cached(
+        "DELETE FROM attempt_by_endpoint WHERE endpoint_id = ?1 AND attempt_id = ?2",
+    )?;
+    for (attempt, endpoint) in attempts {
+        row.execute([attempt])?;
+        entry.execute([endpoint, attempt])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Keeping the file in order: folding, retention, free pages; copies, sizes, health.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use ringbolt_model::Timestamp;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::reencrypt::{self, Place};
+use super::retention::Retention;
+use super::retention::budget::Budget;
+use super::retention::stale::{self, StaleAnswers};
+use super::{Fault, SqliteStore, backup, fold};
+use crate::{Health, Sizes, StoreError, Tidied, Upkeep};
+
+/// Free pages are given back to the system beyond this many, and beyond this part of the file; fewer
+/// are soon needed again.
+const FREE_PAGES: i64 = 2_000;
+const FREE_PART: i64 = 8;
+/// How many pages are given back in a step.
+const PAGES: u32 = 64;
+
+pub(in crate::sqlite) const LARGEST: &str = "SELECT max( \
+    ifnull((SELECT max(id) FROM application), 0), ifnull((SELECT max(id) FROM endpoint), 0), \
+    ifnull((SELECT max(id) FROM message), 0), ifnull((SELECT max(id) FROM attempt), 0), \
+    ifnull((SELECT max(id) FROM api_key), 0), \
+    (SELECT max(message_id, attempt_id) FROM folded WHERE one = 1))";
+
+/// Where the walks of tidying are.
+#[derive(Debug, Default)]
+pub(in crate::sqlite) struct Tidying {
+    retention: Mutex<Retention>,
+    stale: Mutex<StaleAnswers>,
+    reencrypt: Mutex<Place>,
+    free_bytes: AtomicU64,
+}
+
+#[async_trait]
+impl Upkeep for SqliteStore {
+    async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let folded =
+            self.write(move |tx| Ok(fold::step(tx, &shared.watermarks, now)?)).await?;
+        let stale = self.tidy_answers(now).await?;
+        let mut tidied = self.tidy_rows(now).await?;
+        let vacuumed = self.tidy_pages().await?;
+        tidied.rows += folded + stale.rows;
+        tidied.more |= folded > 0 || stale.more || vacuumed;
+        Ok(tidied)
+    }
+
+    async fn largest_id(&self) -> Result<u64, StoreError> {
+        self.read(|conn| {
+            let largest: i64 = conn.prepare_cached(LARGEST)?.query_row((), |row| row.get(0))?;
+            Ok(largest.cast_unsigned())
+        })
+        .await
+    }
+
+    async fn backup(&self, to: PathBuf) -> Result<(), StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let from = self.path.clone();
+        let failed = |error| StoreError::Unavailable(format!("cannot start a thread: {error}"));
+        // A thread of its own: a copy takes long, and readers must not wait for it.
+        std::thread::Builder::new()
+            .name("store-backup".into())
+            .spawn(move || {
+                // Whoever asked may have gone; the copy is complete all the same.
+                let _gone = answer.send(backup::copy(&from, &to));
+            })
+            .map_err(failed)?;
+        let ended = || StoreError::Unavailable("the copy has ended unfinished".into());
+        answered.await.map_err(|_| ended())?
+    }
+
+    fn health(&self) -> Health {
+        self.shared.health()
+    }
+
+    fn sizes(&self) -> Sizes {
+        let meter = &self.shared.meter;
+        Sizes {
+            on_disk: size_of(&self.path) + size_of(&beside(&self.path, "-wal")),
+            free: self.tidying.free_bytes.load(Relaxed),
+            commits: meter.commits.load(Relaxed),
+            writes: meter.writes.load(Relaxed),
+            commit_micros: meter.micros.load(Relaxed),
+        }
+    }
+
+    async fn reencrypt(&self) -> Result<usize, StoreError> {
+        loop {
+            let place = self.tidying.reencrypt.lock().clone();
+            let vault = Arc::clone(&self.vault);
+            let (renewed, next) =
+                self.write(move |tx| reencrypt::step(tx, &vault, &place)).await?;
+            let ended = next == Place::End;
+            *self.tidying.reencrypt.lock() = if ended { Place::default() } else { next };
+            if renewed > 0 || ended {
+                return Ok(renewed);
+            }
+        }
+    }
+}
+
+impl SqliteStore {
+    async fn tidy_rows(&self, now: Timestamp) -> Result<Tidied, StoreError> {
+        let tidying = Arc::clone(&self.tidying);
+        let (clock, kept_for) = (Arc::clone(&self.settings.clock), self.settings.retention);
+        self.write(move |tx| {
+            let mut budget = Budget::new(&*clock);
+            let more = tidying.retention.lock().step(tx, &mut budget, now, kept_for)?;
+            Ok(Tidied { rows: budget.spent(), expired: budget.expired, more })
+        })
+        .await
+    }
+
+    async fn tidy_answers(&self, now: Timestamp) -> Result<Tidied, StoreError> {
+        let Some(beyond) = self.tidying.stale.lock().resume(now) else {
+            return Ok(Tidied::default());
+        };
+        let found = self.read(move |conn| Ok(stale::look(conn, &beyond, now)?)).await?;
+        let more = found.more();
+        let (rows, found) = self.write(move |tx| Ok((found.remove(tx)?, found))).await?;
+        self.tidying.stale.lock().advance(found, now);
+        Ok(Tidied { rows, expired: 0, more })
+    }
+
+    /// Gives free pages back to the system; says whether more are to be given back.
+    async fn tidy_pages(&self) -> Result<bool, StoreError> {
+        let (free, pages, size) = self.read(|conn| Ok(pages(conn)?)).await?;
+        let bytes = free.saturating_mul(size);
+        self.tidying.free_bytes.store(bytes.unsigned_abs(), Relaxed);
+        if free < FREE_PAGES || free < pages / FREE_PART {
+            return Ok(false);
+        }
+        self.write(|tx| {
+            tx.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})")).map_err(Fault::from)
+        })
+        .await?;
+        Ok(true)
+    }
+}
+
+/// How many pages are free, how many there are, and how large one is.
+fn pages(conn: &Connection) -> rusqlite::Result<(i64, i64, i64)> {
+    conn.query_row(
+        "SELECT freelist_count, page_count, page_size \
+         FROM pragma_freelist_count, pragma_page_count, pragma_page_size",
+        (),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+fn size_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

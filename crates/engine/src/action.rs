@@ -115,7 +115,8 @@ impl Decision {
 pub enum Change {
     /// It has arrived.
     Delivered,
-    /// It is pending: its row says when it is due. (Of an endpoint that is disabled: parked.)
+    /// It is pending: its row says when it is due. (Of an endpoint that is disabled: parked. Of one
+    /// that was deleted before this could be written: write it as cancelled.)
     Retry {
         /// When it is due.
         at: Timestamp,

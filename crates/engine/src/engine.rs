@@ -4,8 +4,12 @@ mod intake;
 mod lanes;
 mod outcome;
 mod reading;
+mod shedding;
 mod starting;
 mod view;
+
+#[cfg(test)]
+mod tests;
 
 use ringbolt_model::{AppId, EndpointId, Timestamp};
 

@@ -6,6 +6,7 @@ pub(crate) mod width;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ringbolt_model::{AppId, DeliveryKey, EndpointId, Message, MessageId, Timestamp, Trigger};
 
@@ -15,9 +16,14 @@ use crate::input::Target;
 use crate::limiter::Limiter;
 use crate::memory::{Held, PayloadId};
 use crate::settings::{LaneSettings, Settings};
+use crate::share::Standing;
 use flight::Flight;
 use rows::Rows;
 use width::Width;
+
+/// An endpoint that asks to wait for less than this still counts as one that moves: it is not worth
+/// the writes to empty its lane.
+const LONG: Duration = Duration::from_secs(10);
 
 /// What the engine thinks of an endpoint; slots and memory are kept apart by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +32,7 @@ pub(crate) enum Class {
     Trusted = 0,
     /// It is not proven yet, or it hangs.
     Doubtful = 1,
-    /// Nothing moves: its breaker is open, it asked to wait, it is disabled or deleted.
+    /// Nothing moves: its breaker is open, it asked to wait for long, it is disabled or deleted.
     Stalled = 2,
 }
 
@@ -90,6 +96,8 @@ pub(crate) struct Lane {
     pub(crate) held_until: Option<Timestamp>,
     /// Its last answer was a prompt success, and nothing hangs since.
     pub(crate) proven: bool,
+    /// Its attempts hang, and nothing was a prompt success since.
+    pub(crate) hangs: bool,
     /// What it is counted as.
     pub(crate) class: Class,
     pub(crate) idle_since: Option<Timestamp>,
@@ -119,6 +127,7 @@ impl Lane {
             app_turn: AppTurn::Open,
             held_until: None,
             proven: false,
+            hangs: false,
             class: if own.disabled {
                 Class::Stalled
             } else {
@@ -147,7 +156,10 @@ impl Lane {
 
     /// What it is to be counted as.
     pub(crate) fn judge(&self, now: Timestamp) -> Class {
-        if !self.is_open() || self.breaker.is_open() || self.is_held(now) {
+        let waits_long = self
+            .held_until
+            .is_some_and(|until| until.since(now) >= LONG);
+        if !self.is_open() || self.breaker.is_open() || waits_long {
             Class::Stalled
         } else if self.proven {
             Class::Trusted
@@ -188,7 +200,7 @@ impl Lane {
         if self.proven {
             rows
         } else {
-            rows.min(self.width.base() * 4)
+            rows.min(self.width.now(false) + 1)
         }
     }
 
@@ -222,8 +234,27 @@ impl Lane {
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Lets go of what only the passing of time ends.
-    pub(crate) fn pass_time(&mut self, now: Timestamp) {
+    /// What it is known for where slots are shared.
+    pub(crate) fn standing(&self) -> Standing {
+        match self.class {
+            Class::Trusted => Standing::Trusted,
+            _ if self.hangs => Standing::Hanging,
+            _ => Standing::Unknown,
+        }
+    }
+
+    /// Attempts hang.
+    pub(crate) fn distrust(&mut self) {
+        self.proven = false;
+        self.hangs = true;
+        self.width.shrink();
+    }
+
+    /// Notes what only the passing of time brings about.
+    pub(crate) fn pass_time(&mut self, now: Timestamp, hang_after: Duration) {
+        if self.flight.check(now, hang_after) {
+            self.distrust();
+        }
         if !self.is_held(now) {
             self.held_until = None;
         }

@@ -99,10 +99,7 @@ mod tests {
                 if end > starts[starts.len() - 1] {
                     break;
                 }
-                let within = starts[first..]
-                    .iter()
-                    .take_while(|start| **start < end)
-                    .count();
+                let within = starts.partition_point(|start| *start < end) - first;
                 assert!(
                     (low..=high).contains(&within),
                     "{within} at {rate} per second"

@@ -105,11 +105,12 @@ impl Memory {
     }
 
     /// What one lane of a class may hold.
-    pub(crate) const fn lane_bounds(&self, class: Class) -> Held {
-        let share = match class {
-            Class::Trusted => 1,
-            Class::Doubtful => 4,
-            Class::Stalled => 512,
+    pub(crate) const fn lane_bounds(&self, class: Class, hangs: bool) -> Held {
+        let share = match (class, hangs) {
+            (Class::Trusted, _) => 1,
+            (Class::Doubtful, false) => 4,
+            (Class::Doubtful, true) => 128,
+            (Class::Stalled, _) => 512,
         };
         let Held { deliveries, bytes } = Held {
             deliveries: self.settings.lane_deliveries,
@@ -119,6 +120,12 @@ impl Memory {
             deliveries: deliveries.div_ceil(share),
             bytes: bytes.div_ceil(share),
         }
+    }
+
+    /// Whether so much is held that lanes which hang should give some back.
+    pub(crate) fn is_scarce(&self) -> bool {
+        let held = self.held();
+        held.deliveries * 2 > self.settings.deliveries || held.bytes * 2 > self.settings.bytes
     }
 
     /// Holds a delivery whose payload is not held yet.

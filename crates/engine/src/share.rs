@@ -15,16 +15,26 @@ pub(crate) struct Share {
     in_flight: usize,
     doubtful_in_flight: usize,
     waits: Vec<Wait>,
-    trusted: Lists,
-    doubtful: Lists,
+    lists: [Lists; 3],
     ticket: u64,
+}
+
+/// What a lane is known for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    /// It answers promptly.
+    Trusted = 0,
+    /// Nothing: it has not answered yet, or has not succeeded.
+    Unknown = 1,
+    /// Its attempts hang.
+    Hanging = 2,
 }
 
 /// A lane's place among those that wait.
 #[derive(Debug, Clone, Copy)]
 struct Wait {
-    /// Trusted or not, and the level; `None` if it does not wait.
-    list: Option<(bool, u16)>,
+    /// Its standing and level; `None` if it does not wait.
+    list: Option<(Standing, u16)>,
     ticket: u64,
     before: u32,
     after: u32,
@@ -50,8 +60,7 @@ impl Share {
             in_flight: 0,
             doubtful_in_flight: 0,
             waits: Vec::new(),
-            trusted: Lists::new(),
-            doubtful: Lists::new(),
+            lists: [Lists::new(), Lists::new(), Lists::new()],
             ticket: 0,
         }
     }
@@ -66,8 +75,8 @@ impl Share {
     }
 
     /// A lane waits for a slot. One that waits already keeps its place if nothing about it changed.
-    pub(crate) fn enlist(&mut self, lane: u32, trusted: bool, in_flight: usize) {
-        let list = (trusted, in_flight.min(LEVELS - 1) as u16);
+    pub(crate) fn enlist(&mut self, lane: u32, standing: Standing, in_flight: usize) {
+        let list = (standing, in_flight.min(LEVELS - 1) as u16);
         if self.waits.len() <= lane as usize {
             self.waits.resize(lane as usize + 1, NOT_WAITING);
         }
@@ -76,12 +85,7 @@ impl Share {
         }
         self.delist(lane);
         self.ticket += 1;
-        let lists = if trusted {
-            &mut self.trusted
-        } else {
-            &mut self.doubtful
-        };
-        let last = lists.append(list.1, lane);
+        let last = self.lists[standing as usize].append(list.1, lane);
         if last != NONE {
             self.waits[last as usize].after = lane;
         }
@@ -100,7 +104,7 @@ impl Share {
             return;
         };
         let Wait {
-            list: Some((trusted, level)),
+            list: Some((standing, level)),
             before,
             after,
             ..
@@ -114,12 +118,7 @@ impl Share {
         if after != NONE {
             self.waits[after as usize].before = before;
         }
-        let lists = if trusted {
-            &mut self.trusted
-        } else {
-            &mut self.doubtful
-        };
-        lists.unlink(level, before, after);
+        self.lists[standing as usize].unlink(level, before, after);
     }
 
     /// Takes the lane whose turn it is, if there is a slot for it. It no longer waits then.
@@ -127,10 +126,21 @@ impl Share {
         if self.in_flight >= self.total {
             return None;
         }
-        let trusted = self.trusted.lowest();
-        let doubtful = self.doubtful.lowest().filter(|_| self.doubtful_may_start());
+        let [trusted, unknown, hanging] = &self.lists;
+        // A lane that hangs lets one of which nothing is known pass: that ends its being unknown.
+        let doubtful = unknown
+            .lowest()
+            .into_iter()
+            .chain(hanging.lowest())
+            .min_by_key(|(l, _)| *l);
+        let doubtful = doubtful.filter(|_| self.doubtful_may_start());
         let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
-        let (_, _, lane) = trusted.into_iter().chain(doubtful).map(rank).min()?;
+        let (_, _, lane) = trusted
+            .lowest()
+            .into_iter()
+            .chain(doubtful)
+            .map(rank)
+            .min()?;
         self.delist(lane);
         Some(lane)
     }
@@ -203,6 +213,7 @@ impl Lists {
 
 #[cfg(test)]
 mod tests {
+    use super::Standing::{Hanging, Trusted, Unknown};
     use super::*;
 
     fn turns(share: &mut Share, n: usize) -> Vec<u32> {
@@ -213,35 +224,44 @@ mod tests {
     fn everybody_gets_one_before_anybody_gets_a_second() {
         let mut share = Share::new(100);
         for lane in 0..5 {
-            share.enlist(lane, lane % 2 == 0, 0);
+            share.enlist(lane, if lane % 2 == 0 { Trusted } else { Unknown }, 0);
         }
-        share.enlist(5, true, 1);
-        share.enlist(6, true, 0);
+        share.enlist(5, Trusted, 1);
+        share.enlist(6, Trusted, 0);
         assert_eq!(turns(&mut share, 9), [0, 1, 2, 3, 4, 6, 5]);
     }
 
     #[test]
     fn a_lane_keeps_its_place_until_something_changes() {
         let mut share = Share::new(100);
-        [1, 2, 3].map(|lane| share.enlist(lane, true, 0));
-        share.enlist(1, true, 0);
+        (1..=3).for_each(|lane| share.enlist(lane, Trusted, 0));
+        share.enlist(1, Trusted, 0);
         share.delist(2);
-        share.enlist(2, true, 0);
+        share.enlist(2, Trusted, 0);
         assert_eq!(turns(&mut share, 9), [1, 3, 2]);
+    }
+
+    #[test]
+    fn a_lane_that_hangs_lets_an_unknown_one_pass() {
+        let mut share = Share::new(100);
+        share.enlist(1, Hanging, 0);
+        share.enlist(2, Unknown, 0);
+        share.enlist(3, Unknown, 1);
+        assert_eq!(turns(&mut share, 9), [2, 1, 3]);
     }
 
     #[test]
     fn the_last_quarter_is_for_trusted_lanes() {
         let mut share = Share::new(8);
         for lane in 0..20 {
-            share.enlist(lane, lane >= 10, 0);
+            share.enlist(lane, if lane >= 10 { Trusted } else { Hanging }, 0);
         }
         let mut started = [0, 0];
         while let Some(lane) = share.take_turn() {
             started[usize::from(lane >= 10)] += 1;
             share.started(lane >= 10);
             if lane < 10 {
-                share.enlist(lane, false, 0);
+                share.enlist(lane, Hanging, 0);
             }
         }
         assert_eq!(started, [6, 2]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ringbolt_model::{DeliveryKey, EndpointId, Message, MessageId, Timestamp, Trigger};
 
 use super::Engine;
-use super::lanes::spill;
+use super::shedding::spill;
 use crate::action::{Action, Admission};
 use crate::input::Target;
 use crate::lane::Waiting;
@@ -51,7 +51,7 @@ impl Engine {
             .as_mut()
             .expect("it was just found or made");
         let room = self.memory.room(lane.class);
-        let bounds = self.memory.lane_bounds(lane.class);
+        let bounds = self.memory.lane_bounds(lane.class, lane.hangs);
         let new_bytes = if payload.is_none() { bytes } else { 0 };
         let fits = room.deliveries > 0
             && room.bytes >= new_bytes
@@ -192,7 +192,7 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         if let Some(number) = self.number(delivery.endpoint) {
-            self.lane(number).rows.recorded(delivery.message);
+            self.lane(number).rows.recorded(now, delivery.message);
             self.tend(number, now, out);
         }
     }

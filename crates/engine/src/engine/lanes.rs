@@ -1,18 +1,16 @@
 //! Lanes: made, looked after, configured, emptied and forgotten.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ringbolt_model::{DisableReason, EndpointId, MessageId, Timestamp};
+use ringbolt_model::{DisableReason, EndpointId, Timestamp};
 
 use super::Engine;
+use super::shedding::Keep;
 use crate::action::Action;
 use crate::breaker::Breaker;
 use crate::input::Target;
-use crate::lane::rows::Intake;
-use crate::lane::{Class, Lane, Waiting};
+use crate::lane::Lane;
 use crate::limiter::Limiter;
-use crate::memory::{Held, Memory};
 
 impl Engine {
     pub(super) fn number(&self, endpoint: EndpointId) -> Option<u32> {
@@ -52,7 +50,7 @@ impl Engine {
         let lane = self.lanes[number as usize]
             .as_mut()
             .expect("a lane is tended while it is known");
-        lane.pass_time(now);
+        lane.pass_time(now, self.settings.hang_after);
         lane.settle(now);
         self.judge_lane(number, now, out);
         let plenty = self.share.is_plenty();
@@ -63,7 +61,7 @@ impl Engine {
         }
         if lane.is_ready(now, plenty) {
             self.share
-                .enlist(number, lane.class.is_trusted(), lane.flight.len());
+                .enlist(number, lane.standing(), lane.flight.len());
         } else {
             self.share.delist(number);
         }
@@ -83,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Counts a lane as what it is now; what a stalled one may not keep goes to the store.
+    /// Counts a lane as what it is now; what it may not keep goes back to the store.
     fn judge_lane(&mut self, number: u32, now: Timestamp, out: &mut Vec<Action>) {
         let lane = self.lanes[number as usize].as_mut().expect("as in `tend`");
         let class = lane.judge(now);
@@ -95,13 +93,12 @@ impl Engine {
                     .judged_anew(class.is_trusted(), lane.flight.len());
             }
         }
-        if class == Class::Stalled && !lane.will_move_soon(now) {
-            shed(lane, &mut self.memory, now, out);
+        if let Some(keep) = Keep::of(lane, &self.memory, now) {
+            keep.apply(lane, &mut self.memory, now, out);
         }
     }
 
     pub(super) fn wake_lane(&mut self, number: u32, now: Timestamp, out: &mut Vec<Action>) {
-        let hang_after = self.settings.hang_after;
         let forget_after = self.settings.forget_after;
         let Some(lane) = self.lanes[number as usize].as_mut() else {
             return;
@@ -113,10 +110,6 @@ impl Engine {
         {
             self.forget(number);
             return;
-        }
-        if lane.flight.check(now, hang_after) {
-            lane.proven = false;
-            lane.width.shrink();
         }
         self.tend(number, now, out);
     }
@@ -149,6 +142,7 @@ impl Engine {
             lane.disabled = false;
             // Rows may wait of which a lane that was disabled, or forgotten, knows nothing.
             lane.rows.fall_behind(now);
+            lane.rows.go_on();
         }
         if enabled && known {
             lane.breaker = Breaker::default();
@@ -184,99 +178,5 @@ impl Engine {
         };
         self.lane(number).removed = true;
         self.tend(number, now, out);
-    }
-}
-
-/// Gives back to the store what a stalled lane may not keep: rows that were read, but for one that is
-/// to probe, and fresh deliveries, but for the oldest few. Nothing stays for an endpoint that is
-/// disabled or deleted.
-fn shed(lane: &mut Lane, memory: &mut Memory, now: Timestamp, out: &mut Vec<Action>) {
-    let mut keep = kept_by(lane, memory);
-    let mut probe = lane.is_open() && lane.may_try(now);
-    if fits(lane, keep, probe) {
-        return;
-    }
-    let (queue, late) = (
-        std::mem::take(&mut lane.queue),
-        std::mem::take(&mut lane.late),
-    );
-    let (mut spilled, mut rows_left) = (Vec::new(), false);
-    for (waiting, is_late) in with(queue, false).chain(with(late, true)) {
-        let bytes = memory.bytes(waiting.payload);
-        let stays = if waiting.fresh {
-            let stays = spilled.is_empty() && keep.deliveries > 0 && keep.bytes >= bytes;
-            keep.take(if stays { bytes } else { 0 }, usize::from(stays));
-            stays
-        } else {
-            probe
-        };
-        probe = false;
-        if !stays {
-            lane.held
-                .take(memory.release(Class::Stalled, waiting.payload), 1);
-            rows_left |= !waiting.fresh;
-            if waiting.fresh {
-                spilled.push(waiting.message.id);
-            }
-        } else if is_late || rows_left {
-            lane.late.push_back(waiting);
-        } else {
-            lane.queue.push_back(waiting);
-        }
-    }
-    if rows_left && !lane.removed {
-        lane.rows.fall_behind(now);
-    }
-    spill(lane, spilled, out);
-}
-
-fn with(queue: VecDeque<Waiting>, late: bool) -> impl Iterator<Item = (Waiting, bool)> {
-    queue.into_iter().map(move |waiting| (waiting, late))
-}
-
-/// How many fresh deliveries a stalled lane may keep.
-fn kept_by(lane: &Lane, memory: &Memory) -> Held {
-    let room = memory.room(Class::Stalled);
-    let crowded = room.deliveries == 0 || room.bytes == 0;
-    if crowded || !lane.is_open() {
-        Held::default()
-    } else {
-        memory.lane_bounds(Class::Stalled)
-    }
-}
-
-/// Whether a stalled lane holds no more than it may.
-fn fits(lane: &Lane, keep: Held, probe: bool) -> bool {
-    let rows = lane
-        .queue
-        .iter()
-        .skip(usize::from(probe))
-        .any(|waiting| !waiting.fresh);
-    let queued = lane.queue.len() + lane.late.len();
-    queued == 0 || (!rows && queued <= keep.deliveries && lane.held.bytes <= keep.bytes)
-}
-
-/// Fresh deliveries leave a lane's memory for the store.
-pub(super) fn spill(lane: &mut Lane, gone: Vec<MessageId>, out: &mut Vec<Action>) {
-    if gone.is_empty() {
-        return;
-    }
-    let deliveries = gone.into_iter().map(|message| lane.key(message)).collect();
-    if lane.removed {
-        out.push(Action::Cancel { deliveries });
-        return;
-    }
-    lane.rows.spilling += 1;
-    lane.rows.intake = Intake::Behind;
-    out.push(Action::Spill { deliveries });
-}
-
-impl Lane {
-    /// Whether it is stalled for so short a time that emptying it is not worth the writes.
-    fn will_move_soon(&self, now: Timestamp) -> bool {
-        let soon = self
-            .held_until
-            .is_none_or(|until| until.since(now).as_secs() < 10);
-        self.is_open() && !self.breaker.is_open() && soon
     }
 }

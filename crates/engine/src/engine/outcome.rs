@@ -182,10 +182,10 @@ impl Lane {
     /// Learns from how long an answer took.
     fn learn(&mut self, verdict: &Verdict, settings: &Settings) {
         if verdict.took >= settings.hang_after {
-            self.proven = false;
-            self.width.shrink();
+            self.distrust();
         } else if verdict.outcome == Outcome::Success {
             self.proven = true;
+            self.hangs = false;
             self.width.grow(verdict.took, settings.hang_after);
         }
     }

@@ -1,6 +1,6 @@
 //! Reading: pages of rows that are due come back into memory.
 
-use ringbolt_model::{EndpointId, Timestamp};
+use ringbolt_model::{EndpointId, MessageId, Timestamp};
 
 use super::Engine;
 use crate::action::Action;
@@ -118,11 +118,25 @@ struct Taken {
 
 impl Lane {
     fn load(&self, page: Held) -> Action {
-        let known = self.held.deliveries + self.rows.disbelieved_count();
+        let queued = self
+            .queue
+            .iter()
+            .chain(self.flight.waiting())
+            .filter(|one| !one.fresh);
+        let known = queued.fold(Held::default(), |mut known, one| {
+            known.add(
+                one.message
+                    .payload
+                    .as_ref()
+                    .map_or(0, |payload| payload.len()),
+                1,
+            );
+            known
+        });
         Action::Load {
             endpoint: self.endpoint,
-            limit: page.deliveries + known,
-            bytes: page.bytes + self.held.bytes,
+            limit: page.deliveries + known.deliveries + self.rows.disbelieved().count(),
+            bytes: page.bytes + known.bytes,
         }
     }
 
@@ -144,7 +158,7 @@ impl Lane {
             };
         }
         let mut known = self.known();
-        let mut bytes_left = page.bytes;
+        let (mut bytes_left, mut old) = (page.bytes, IdSet::default());
         for StoredDelivery {
             message,
             attempts,
@@ -152,6 +166,7 @@ impl Lane {
         } in deliveries
         {
             if !known.insert(message.id) {
+                old.insert(message.id);
                 continue;
             }
             let bytes = message.payload.as_ref().map_or(0, |payload| payload.len());
@@ -171,18 +186,19 @@ impl Lane {
                 fresh: false,
             });
         }
+        self.rows.saw(&old);
         taken
     }
 
     /// The messages whose rows are no news.
-    fn known(&self) -> IdSet<ringbolt_model::MessageId> {
+    fn known(&self) -> IdSet<MessageId> {
         let waiting = self
             .queue
             .iter()
             .chain(&self.late)
             .map(|waiting| waiting.message.id);
         waiting
-            .chain(self.flight.messages())
+            .chain(self.flight.waiting().map(|one| one.message.id))
             .chain(self.rows.disbelieved())
             .collect()
     }

@@ -24,7 +24,9 @@ pub(super) struct App {
 impl Engine {
     pub(super) fn start_tries(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         while let Some(number) = self.share.take_turn() {
-            if self.permit(number, now) {
+            // What was said when it was put in line may no longer hold: most slots may be taken now.
+            let plenty = self.share.is_plenty();
+            if self.lane(number).is_ready(now, plenty) && self.permit(number, now) {
                 let start = self.start(number, now);
                 out.push(Action::Start(start));
             }

@@ -41,8 +41,8 @@ impl Flight {
         Some(self.flying.remove(place))
     }
 
-    pub(crate) fn messages(&self) -> impl Iterator<Item = MessageId> {
-        self.flying.iter().map(|flying| flying.waiting.message.id)
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.flying.iter().map(|flying| &flying.waiting)
     }
 
     /// When to look for attempts that hang. Nobody looks again at a lane of which the worst is

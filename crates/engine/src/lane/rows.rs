@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use ringbolt_model::{MessageId, Timestamp};
 
+use crate::hash::IdSet;
 use crate::memory::Held;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// A row that was not believed is looked at again this long after its decision has been recorded.
+const SECOND_LOOK: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where new deliveries of a lane go.
@@ -49,6 +52,8 @@ struct Unrecorded {
     /// When the row is due from then on, if ever.
     due: Option<Timestamp>,
     recorded: bool,
+    /// A page had its row: the old one, or one that somebody has asked for since.
+    seen: bool,
 }
 
 impl Rows {
@@ -106,7 +111,7 @@ impl Rows {
     /// A page could not be read.
     pub(crate) fn read_failed(&mut self, now: Timestamp) -> Option<Held> {
         let page = self.reading.take()?;
-        self.forget_recorded();
+        self.forget_recorded(now);
         self.add(now);
         self.wait(now);
         Some(page)
@@ -114,7 +119,7 @@ impl Rows {
 
     /// A page was read. Rows that became known meanwhile count besides it.
     pub(crate) fn was_read(&mut self, now: Timestamp, next_due: Option<Timestamp>, more: bool) {
-        self.forget_recorded();
+        self.forget_recorded(now);
         if let Some(due) = next_due {
             self.add(due);
         }
@@ -146,22 +151,23 @@ impl Rows {
             message,
             due,
             recorded: false,
+            seen: false,
         });
     }
 
     /// A decision is in the store. A page that is being read may still show the old row.
-    pub(crate) fn recorded(&mut self, message: MessageId) {
+    pub(crate) fn recorded(&mut self, now: Timestamp, message: MessageId) {
         let mut open = self.unrecorded.iter_mut();
         let Some(place) = open.position(|one| one.message == message && !one.recorded) else {
             return;
         };
-        let due = self.unrecorded[place].due;
+        let Unrecorded { due, seen, .. } = self.unrecorded[place];
         if self.reading.is_some() {
             self.unrecorded[place].recorded = true;
         } else {
             self.unrecorded.remove(place);
         }
-        if let Some(due) = due {
+        if let Some(due) = due.or_else(|| seen.then_some(now + SECOND_LOOK)) {
             self.add(due);
         }
     }
@@ -171,11 +177,18 @@ impl Rows {
         self.unrecorded.iter().map(|one| one.message)
     }
 
-    pub(crate) fn disbelieved_count(&self) -> usize {
-        self.unrecorded.len()
+    /// A page had rows of which some must not be believed.
+    pub(crate) fn saw(&mut self, messages: &IdSet<MessageId>) {
+        for one in &mut self.unrecorded {
+            one.seen |= messages.contains(&one.message);
+        }
     }
 
-    fn forget_recorded(&mut self) {
+    fn forget_recorded(&mut self, now: Timestamp) {
+        let again = self.unrecorded.iter().any(|one| one.recorded && one.seen);
         self.unrecorded.retain(|one| !one.recorded);
+        if again {
+            self.add(now + SECOND_LOOK);
+        }
     }
 }

@@ -39,11 +39,6 @@ impl Width {
         }
     }
 
-    /// What it begins with.
-    pub(crate) const fn base(&self) -> usize {
-        self.base
-    }
-
     /// How many attempts may be in flight. While most slots are free, a slow lane has what it began
     /// with: it delays nobody.
     pub(crate) fn now(&self, plenty: bool) -> usize {

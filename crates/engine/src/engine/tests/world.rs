@@ -1,0 +1,722 @@
+//! A world in small around an engine: a store whose answers take their time, and endpoints that fail.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ringbolt_model::{
+    AppId, DeliveryKey, EndpointId, FinalReason, Message, MessageId, Timestamp, Trigger,
+};
+
+use crate::random::Random;
+use crate::{
+    Action, Change, Decision, Endpoints, Engine, Failure, Hold, Input, LaneSettings, Outcome,
+    Settings, Start, StoredDelivery, Target, Verdict,
+};
+
+pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How an endpoint behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Answers 200 after so many milliseconds.
+    Good(u64),
+    /// Answers 500 at once.
+    Fails,
+    /// Does not answer.
+    Hangs,
+    /// Answers 410.
+    Gone,
+    /// Answers 429, or 500 if not for the lane, with so many seconds to wait.
+    Asks(u64, bool),
+}
+
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) target: Target,
+    pub(super) mode: Mode,
+    pub(super) removed: bool,
+    /// Starts since its rate was last changed.
+    starts: VecDeque<Timestamp>,
+}
+
+/// What the store knows about a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Its message is durable, it has no row.
+    Fresh,
+    /// It has a row.
+    Row {
+        due: Timestamp,
+        attempts: u32,
+        trigger: Trigger,
+    },
+    Ended(Change),
+}
+
+#[derive(Debug)]
+enum Event {
+    Commit {
+        message: Arc<Message>,
+        fresh: Endpoints,
+        stored: Endpoints,
+        fails: bool,
+    },
+    Tell(Input),
+    /// With the settings of that moment.
+    Configure(EndpointId),
+    Answer {
+        delivery: DeliveryKey,
+    },
+    Record {
+        delivery: DeliveryKey,
+        decision: Decision,
+    },
+    ReadPage {
+        endpoint: EndpointId,
+        limit: usize,
+        bytes: usize,
+    },
+    WriteSpill {
+        deliveries: Vec<DeliveryKey>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) engine: Engine,
+    pub(super) now: Timestamp,
+    pub(super) settings: Settings,
+    pub(super) endpoints: BTreeMap<EndpointId, Endpoint>,
+    pub(super) deliveries: BTreeMap<DeliveryKey, Known>,
+    pub(super) messages: BTreeMap<MessageId, Arc<Message>>,
+    pub(super) in_flight: BTreeMap<DeliveryKey, (Start, Timestamp)>,
+    /// Every action, in words, for comparing runs.
+    pub(super) log: Vec<String>,
+    /// The deliveries in the order of their successes.
+    pub(super) arrived: Vec<DeliveryKey>,
+    pub(super) starts: u64,
+    pub(super) reads: u64,
+    pub(super) keep_log: bool,
+    pub(super) loads_fail: bool,
+    rows: BTreeSet<(EndpointId, Timestamp, MessageId)>,
+    events: BTreeMap<(Timestamp, u64), Event>,
+    tickets: u64,
+    random: Random,
+    last_commit: Timestamp,
+    next_message: u64,
+    app_rates: BTreeMap<AppId, (u16, VecDeque<Timestamp>)>,
+}
+
+impl World {
+    pub(super) fn new(settings: Settings, seed: u64) -> Self {
+        Self {
+            engine: Engine::new(settings.clone(), seed),
+            now: START,
+            settings,
+            endpoints: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
+            log: Vec::new(),
+            arrived: Vec::new(),
+            starts: 0,
+            reads: 0,
+            keep_log: false,
+            loads_fail: false,
+            rows: BTreeSet::new(),
+            events: BTreeMap::new(),
+            tickets: 0,
+            random: Random::new(seed ^ 0xabcdef),
+            last_commit: START,
+            next_message: 1,
+            app_rates: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn add_endpoint(&mut self, n: u64, app: u64, mode: Mode) -> EndpointId {
+        let (endpoint, app) = (EndpointId::from(n), AppId::from(app));
+        let target = Target {
+            endpoint,
+            app,
+            settings: Arc::default(),
+        };
+        let endpoint_ = Endpoint {
+            target,
+            mode,
+            removed: false,
+            starts: VecDeque::new(),
+        };
+        self.endpoints.insert(endpoint, endpoint_);
+        endpoint
+    }
+
+    /// Accepts a message for these endpoints.
+    pub(super) fn send(&mut self, to: &[EndpointId], bytes: usize, fails: bool) -> MessageId {
+        let id = MessageId::from(self.next_message);
+        self.next_message += 1;
+        let alive: Vec<Target> = to
+            .iter()
+            .map(|endpoint| &self.endpoints[endpoint])
+            .filter(|endpoint| !endpoint.removed)
+            .map(|endpoint| endpoint.target.clone())
+            .collect();
+        let message = Arc::new(Message {
+            id,
+            app: AppId::from(1),
+            event_type: "a".parse().unwrap(),
+            event_id: None,
+            channels: Arc::default(),
+            content_type: "application/json".into(),
+            payload: Some(Bytes::from(vec![b'x'; bytes])),
+            expires_at: None,
+        });
+        let admission = self.engine.admit(self.now, id, bytes, &alive);
+        assert_eq!(admission.fresh.len() + admission.stored.len(), alive.len());
+        let (fresh, stored) = (admission.fresh, admission.stored);
+        // One writer: commits end in order.
+        self.last_commit = self.last_commit.max(self.now + self.millis(1, 4));
+        let commit = Event::Commit {
+            message,
+            fresh,
+            stored,
+            fails,
+        };
+        self.at(self.last_commit, commit);
+        id
+    }
+
+    /// Lets time pass, with all that happens in it.
+    pub(super) fn advance(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let event = self.events.keys().next().map(|(at, _)| *at);
+            let wake = self.engine.next_wake();
+            let Some(next) = event.into_iter().chain(wake).min().filter(|at| *at <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if event == Some(next) {
+                let (_, event) = self.events.pop_first().unwrap();
+                self.happen(event);
+            } else {
+                self.tell(Input::Wake);
+                let wake = self.engine.next_wake();
+                assert!(wake.is_none_or(|at| at > self.now), "it wakes without end");
+            }
+        }
+        self.now = end;
+    }
+
+    pub(super) fn tell(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.engine.handle(self.now, input, &mut out);
+        self.act(out);
+    }
+
+    pub(super) fn configure(
+        &mut self,
+        endpoint: EndpointId,
+        change: impl FnOnce(&mut LaneSettings),
+    ) {
+        let known = self.endpoints.get_mut(&endpoint).unwrap();
+        let rate = known.target.settings.rate;
+        change(Arc::make_mut(&mut known.target.settings));
+        if known.target.settings.rate != rate {
+            known.starts.clear();
+        }
+        let target = known.target.clone();
+        if !known.removed {
+            self.tell(Input::Configure { target });
+        }
+    }
+
+    pub(super) fn set_rate(&mut self, endpoint: EndpointId, rate: u32) {
+        self.configure(endpoint, |settings| settings.rate = NonZeroU32::new(rate));
+    }
+
+    pub(super) fn set_app_rate(&mut self, app: u64, rate: u16) {
+        let (app, rate) = (AppId::from(app), NonZeroU16::new(rate));
+        self.app_rates.remove(&app);
+        if let Some(rate) = rate {
+            self.app_rates.insert(app, (rate.get(), VecDeque::new()));
+        }
+        self.tell(Input::ApplicationRate { app, rate });
+    }
+
+    pub(super) fn remove(&mut self, endpoint: EndpointId) {
+        self.endpoints.get_mut(&endpoint).unwrap().removed = true;
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .filter(|row| row.0 == endpoint)
+            .copied()
+            .collect();
+        for (endpoint, _, message) in rows {
+            self.set(
+                DeliveryKey { message, endpoint },
+                Known::Ended(Change::Cancelled),
+            );
+        }
+        self.tell(Input::Remove { endpoint });
+    }
+
+    /// Somebody asks for a delivery that has ended.
+    pub(super) fn resend(&mut self, delivery: DeliveryKey) {
+        let target = self.endpoints[&delivery.endpoint].target.clone();
+        let row = Known::Row {
+            due: self.now,
+            attempts: 0,
+            trigger: Trigger::Manual,
+        };
+        self.set(delivery, row);
+        let stored = Input::Stored {
+            target,
+            due: self.now,
+            manual: true,
+        };
+        self.soon(0, 3, Event::Tell(stored));
+    }
+
+    /// The process dies and starts again: what is not in the store is gone.
+    pub(super) fn crash(&mut self, seed: u64) {
+        self.events.clear();
+        self.in_flight.clear();
+        self.engine = Engine::new(self.settings.clone(), seed);
+        let known: Vec<_> = self
+            .deliveries
+            .iter()
+            .map(|(key, known)| (*key, *known))
+            .collect();
+        for (key, _) in known.iter().filter(|(_, known)| *known == Known::Fresh) {
+            let row = Known::Row {
+                due: self.now,
+                attempts: 0,
+                trigger: Trigger::Scheduled,
+            };
+            let gone = self.endpoints[&key.endpoint].removed;
+            self.set(
+                *key,
+                if gone {
+                    Known::Ended(Change::Cancelled)
+                } else {
+                    row
+                },
+            );
+        }
+        for (app, (rate, starts)) in &mut self.app_rates {
+            starts.clear();
+            let rate = Input::ApplicationRate {
+                app: *app,
+                rate: NonZeroU16::new(*rate),
+            };
+            self.engine.handle(self.now, rate, &mut Vec::new());
+        }
+        let mut first: BTreeMap<EndpointId, Timestamp> = BTreeMap::new();
+        for (endpoint, due, _) in &self.rows {
+            first.entry(*endpoint).or_insert(*due);
+        }
+        for endpoint in self.endpoints.values_mut() {
+            endpoint.starts.clear();
+        }
+        for (endpoint, due) in first {
+            let target = self.endpoints[&endpoint].target.clone();
+            self.tell(Input::Stored {
+                target,
+                due,
+                manual: false,
+            });
+        }
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        let ended = |known: &Known| matches!(known, Known::Ended(_));
+        self.in_flight.is_empty() && self.deliveries.values().all(ended)
+    }
+
+    pub(super) fn pick(&mut self, most: u32) -> u32 {
+        self.random.next() % most.max(1)
+    }
+
+    fn millis(&mut self, least: u64, most: u64) -> Duration {
+        let span = (most - least) as u32 * 1000;
+        Duration::from_micros(least * 1000 + u64::from(self.pick(span + 1)))
+    }
+
+    fn at(&mut self, at: Timestamp, event: Event) {
+        self.tickets += 1;
+        self.events.insert((at, self.tickets), event);
+    }
+
+    fn soon(&mut self, least: u64, most: u64, event: Event) {
+        let at = self.now + self.millis(least, most);
+        self.at(at, event);
+    }
+
+    fn set(&mut self, key: DeliveryKey, known: Known) {
+        let before = self.deliveries.insert(key, known);
+        if let Some(Known::Row { due, .. }) = before {
+            self.rows.remove(&(key.endpoint, due, key.message));
+        }
+        if let Known::Row { due, .. } = known {
+            self.rows.insert((key.endpoint, due, key.message));
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Commit {
+                message,
+                fresh,
+                stored,
+                fails: true,
+            } => {
+                self.tell(Input::Abandoned {
+                    message: message.id,
+                    fresh,
+                    stored,
+                });
+            }
+            Event::Commit {
+                message,
+                fresh,
+                stored,
+                fails: false,
+            } => {
+                self.commit(message, fresh, stored);
+            }
+            Event::Tell(input) => self.tell(input),
+            Event::Configure(endpoint) => self.configure(endpoint, |_| {}),
+            Event::Answer { delivery } => self.answer(delivery),
+            Event::Record { delivery, decision } => {
+                let gone = self.endpoints[&delivery.endpoint].removed;
+                let change = if gone {
+                    Change::Cancelled
+                } else {
+                    decision.change
+                };
+                self.set(delivery, known_after(self.deliveries[&delivery], change));
+                if decision.awaits_record() {
+                    self.soon(0, 3, Event::Tell(Input::Recorded { delivery }));
+                }
+            }
+            Event::ReadPage {
+                endpoint,
+                limit,
+                bytes,
+            } => self.read_page(endpoint, limit, bytes),
+            Event::WriteSpill { deliveries } => self.write_spill(&deliveries),
+        }
+    }
+
+    fn commit(&mut self, message: Arc<Message>, fresh: Endpoints, stored: Endpoints) {
+        self.messages.insert(message.id, Arc::clone(&message));
+        for endpoint in &fresh {
+            self.set(
+                DeliveryKey {
+                    message: message.id,
+                    endpoint: *endpoint,
+                },
+                Known::Fresh,
+            );
+        }
+        for endpoint in &stored {
+            let gone = self.endpoints[endpoint].removed;
+            let row = Known::Row {
+                due: self.now,
+                attempts: 0,
+                trigger: Trigger::Scheduled,
+            };
+            let known = if gone {
+                Known::Ended(Change::Cancelled)
+            } else {
+                row
+            };
+            self.set(
+                DeliveryKey {
+                    message: message.id,
+                    endpoint: *endpoint,
+                },
+                known,
+            );
+        }
+        self.soon(
+            0,
+            1,
+            Event::Tell(Input::Committed {
+                message,
+                fresh,
+                stored,
+            }),
+        );
+    }
+
+    fn write_spill(&mut self, deliveries: &[DeliveryKey]) {
+        let mut due = self.now;
+        for key in deliveries {
+            due = START + Duration::from_micros(key.message.raw());
+            let gone = self.endpoints[&key.endpoint].removed;
+            let row = Known::Row {
+                due,
+                attempts: 0,
+                trigger: Trigger::Scheduled,
+            };
+            self.set(
+                *key,
+                if gone {
+                    Known::Ended(Change::Cancelled)
+                } else {
+                    row
+                },
+            );
+        }
+        let target = self.endpoints[&deliveries[0].endpoint].target.clone();
+        self.soon(
+            0,
+            2,
+            Event::Tell(Input::Stored {
+                target,
+                due,
+                manual: false,
+            }),
+        );
+    }
+
+    fn read_page(&mut self, endpoint: EndpointId, limit: usize, mut bytes: usize) {
+        self.reads += 1;
+        if self.loads_fail {
+            return self.soon(0, 2, Event::Tell(Input::LoadFailed { endpoint }));
+        }
+        let all = (endpoint, Timestamp::default(), MessageId::from(0))
+            ..(endpoint, Timestamp::FAR_FUTURE, MessageId::from(0));
+        let mut deliveries = Vec::new();
+        let (mut next_due, mut more) = (None, false);
+        for (_, due, message) in self.rows.range(all) {
+            let message = &self.messages[message];
+            let size = message.payload.as_ref().map_or(0, |payload| payload.len());
+            if *due > self.now {
+                next_due = Some(*due);
+                break;
+            }
+            if deliveries.len() == limit || (!deliveries.is_empty() && size > bytes) {
+                more = true;
+                break;
+            }
+            bytes = bytes.saturating_sub(size);
+            let key = DeliveryKey {
+                message: message.id,
+                endpoint,
+            };
+            let Known::Row {
+                attempts, trigger, ..
+            } = self.deliveries[&key]
+            else {
+                panic!("the index has a row that is none")
+            };
+            deliveries.push(StoredDelivery {
+                message: Arc::clone(message),
+                attempts,
+                trigger,
+            });
+        }
+        let loaded = Input::Loaded {
+            endpoint,
+            deliveries,
+            next_due,
+            more,
+        };
+        self.soon(0, 3, Event::Tell(loaded));
+    }
+
+    fn act(&mut self, out: Vec<Action>) {
+        for action in out {
+            if self.keep_log {
+                self.log.push(format!("{} {action:?}", self.now));
+            }
+            match action {
+                Action::Start(start) => self.start(start),
+                Action::Load {
+                    endpoint,
+                    limit,
+                    bytes,
+                } => {
+                    assert!(limit > 0 && bytes > 0);
+                    self.soon(
+                        0,
+                        3,
+                        Event::ReadPage {
+                            endpoint,
+                            limit,
+                            bytes,
+                        },
+                    );
+                }
+                Action::Spill { deliveries } => {
+                    assert!(!deliveries.is_empty());
+                    self.soon(1, 4, Event::WriteSpill { deliveries });
+                }
+                Action::Cancel { deliveries } => {
+                    for key in deliveries {
+                        assert!(self.endpoints[&key.endpoint].removed);
+                        self.set(key, Known::Ended(Change::Cancelled));
+                    }
+                }
+                Action::Disable { endpoint, .. } => {
+                    let target = &mut self.endpoints.get_mut(&endpoint).unwrap().target;
+                    Arc::make_mut(&mut target.settings).disabled = true;
+                    self.soon(1, 4, Event::Configure(endpoint));
+                }
+                Action::Warn { .. } => {}
+                Action::Health { endpoint, failing } => {
+                    let target = &mut self.endpoints.get_mut(&endpoint).unwrap().target;
+                    Arc::make_mut(&mut target.settings).failing = failing;
+                }
+            }
+        }
+        self.engine.audit();
+    }
+
+    fn start(&mut self, start: Start) {
+        self.starts += 1;
+        let key = start.delivery;
+        let endpoint = self.endpoints.get_mut(&key.endpoint).unwrap();
+        let settings = &endpoint.target.settings;
+        assert!(
+            !endpoint.removed && !settings.disabled,
+            "{key:?} starts, but its lane is closed"
+        );
+        match self.deliveries[&key] {
+            Known::Fresh => assert!(start.fresh && start.attempts == 0),
+            Known::Row { attempts, due, .. } => {
+                assert!(!start.fresh, "{key:?} has a row");
+                assert_eq!(start.attempts, attempts, "{key:?}");
+                assert!(due <= self.now, "{key:?} is not due");
+            }
+            Known::Ended(_) => panic!("{key:?} has ended"),
+        }
+        if let Some(rate) = settings.rate {
+            keep_rate(&mut endpoint.starts, rate.get(), self.now);
+        }
+        let cap = settings
+            .concurrency
+            .map_or(self.settings.concurrency_max, NonZeroU16::get);
+        if let Some((rate, starts)) = self.app_rates.get_mut(&endpoint.target.app) {
+            keep_rate(starts, u32::from(*rate), self.now);
+        }
+        let took = match endpoint.mode {
+            Mode::Good(millis) => Duration::from_millis(millis),
+            Mode::Hangs => TIMEOUT,
+            _ => Duration::from_millis(5),
+        };
+        let of_lane = self
+            .in_flight
+            .keys()
+            .filter(|other| other.endpoint == key.endpoint)
+            .count();
+        assert!(of_lane < usize::from(cap), "{of_lane} in flight already");
+        let twice = self.in_flight.insert(key, (start, self.now));
+        assert_eq!(twice, None, "{key:?} is twice in flight");
+        self.at(self.now + took, Event::Answer { delivery: key });
+    }
+
+    fn answer(&mut self, delivery: DeliveryKey) {
+        let (start, at) = self.in_flight.remove(&delivery).unwrap();
+        let endpoint = &self.endpoints[&delivery.endpoint];
+        let none = Failure::default();
+        let outcome = match endpoint.mode {
+            Mode::Good(_) => Outcome::Success,
+            Mode::Fails | Mode::Hangs => Outcome::Failure(none),
+            Mode::Gone => Outcome::Failure(Failure { gone: true, ..none }),
+            Mode::Asks(seconds, lane) => {
+                let wait = Duration::from_secs(seconds);
+                Outcome::Failure(Failure {
+                    hold: Some(Hold { wait, lane }),
+                    ..none
+                })
+            }
+        };
+        let removed = endpoint.removed;
+        let mut out = Vec::new();
+        let verdict = Verdict {
+            outcome,
+            took: self.now.since(at),
+        };
+        let decision = self.engine.finished(self.now, delivery, verdict, &mut out);
+        assert_eq!(decision.fresh, start.fresh);
+        self.judge(&start, outcome, removed, decision.change);
+        if decision.change == Change::Delivered {
+            self.arrived.push(delivery);
+        }
+        if decision.change != Change::Waits {
+            self.soon(1, 5, Event::Record { delivery, decision });
+        }
+        self.act(out);
+    }
+
+    /// Whether the engine's decision is as the rules say.
+    fn judge(&self, start: &Start, outcome: Outcome, removed: bool, change: Change) {
+        let waits = self.settings.schedule.waits();
+        let failure = match outcome {
+            _ if removed => return assert_eq!(change, Change::Cancelled),
+            Outcome::Success => return assert_eq!(change, Change::Delivered),
+            Outcome::Failure(failure) => failure,
+        };
+        if failure.gone {
+            let attempts = start.attempts + u32::from(!start.probe);
+            return assert_eq!(
+                change,
+                Change::Retry {
+                    at: self.now,
+                    attempts
+                }
+            );
+        }
+        if start.probe {
+            return assert_eq!(change, Change::Waits);
+        }
+        let Some(wait) = waits.get(start.attempts as usize) else {
+            return assert_eq!(change, Change::Failed(FinalReason::Exhausted));
+        };
+        let Change::Retry { at, attempts } = change else {
+            panic!("{change:?}")
+        };
+        assert_eq!(attempts, start.attempts + 1);
+        let asked = failure.hold.map_or(Duration::ZERO, |hold| hold.wait);
+        let waited = at.since(self.now);
+        let slack = Duration::from_micros(2);
+        assert!(waited + slack >= wait.mul_f64(0.8).max(asked), "{waited:?}");
+        assert!(waited <= wait.mul_f64(1.2).max(asked) + slack, "{waited:?}");
+    }
+}
+
+fn known_after(before: Known, change: Change) -> Known {
+    match change {
+        // The endpoint was deleted meanwhile.
+        _ if before == Known::Ended(Change::Cancelled) => before,
+        Change::Retry { at, attempts } => Known::Row {
+            due: at,
+            attempts,
+            trigger: Trigger::Scheduled,
+        },
+        ended => Known::Ended(ended),
+    }
+}
+
+/// No ten seconds hold more than eleven seconds' worth.
+fn keep_rate(starts: &mut VecDeque<Timestamp>, rate: u32, now: Timestamp) {
+    starts.push_back(now);
+    while starts
+        .front()
+        .is_some_and(|start| *start + Duration::from_secs(10) <= now)
+    {
+        starts.pop_front();
+    }
+    assert!(
+        starts.len() <= 11 * rate as usize,
+        "{} starts at {rate} per second",
+        starts.len()
+    );
+}

@@ -6,6 +6,8 @@ mod gathering;
 mod messages;
 mod owed;
 pub(in crate::sqlite) mod rows;
+#[cfg(test)]
+mod seams;
 mod span;
 mod standing;
 #[cfg(test)]

@@ -110,6 +110,7 @@ pub(in crate::sqlite) fn content_type_column(content_type: &str) -> Option<&str>
 }
 
 /// Targets as their column holds them.
+#[cfg(test)]
 pub(in crate::sqlite) fn targets_column(targets: impl Iterator<Item = u64>) -> Vec<u8> {
     targets.flat_map(u64::to_be_bytes).collect()
 }

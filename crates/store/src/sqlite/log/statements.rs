@@ -2,7 +2,7 @@
 
 use super::{attempts, messages, owed, standing};
 use crate::Order;
-use crate::sqlite::{answers, counts, fold, keys, reencrypt, upkeep};
+use crate::sqlite::{answers, counts, deliveries, fold, keys, reencrypt, upkeep};
 
 /// A statement, and what its plan must mention.
 pub(in crate::sqlite) type Expected = (String, &'static [&'static str]);
@@ -61,6 +61,9 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
         (reencrypt::OLD_ENDPOINTS.to_owned(), BY_KEY),
         (reencrypt::NEXT_ANSWERS.to_owned(), &["PRIMARY KEY (key>?)"]),
         (upkeep::LARGEST.to_owned(), BY_KEY),
+        (deliveries::DUE.to_owned(), &["delivery_due (endpoint_id=?)"]),
+        (deliveries::NEXT_LANE.to_owned(), &["delivery_due (endpoint_id>?)"]),
+        (deliveries::FAILED.to_owned(), &["delivery_failed (endpoint_id=? AND message_id>? AND message_id<?)"]),
         (fold::MESSAGES.to_owned(), BY_KEY),
         (fold::ATTEMPTS.to_owned(), BY_KEY),
     ]);

@@ -1,0 +1,69 @@
+//! The description of the API, and a page to browse it. Nothing is fetched from outside.
+
+use axum::Router;
+use http::HeaderValue;
+use http::header::CONTENT_SECURITY_POLICY;
+use ringbolt_gate::openapi::{BEARER, add_bearer};
+use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::routes;
+
+/// Where the description is.
+const DESCRIPTION: &str = "/openapi.json";
+/// The page brings all that it needs along; its styles are partly written in place.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+     connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Ringbolt",
+        description = include_str!("docs.md"),
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "Application", description = "The tenants of the product that sends"),
+        (name = "Endpoint", description = "Where messages go, and which"),
+        (name = "Message", description = "Events that were accepted"),
+        (name = "Message Attempt", description = "What was tried, and what came back"),
+        (name = "Event Type", description = "The catalogue of what can happen"),
+        (name = "Authentication", description = "Access for customers"),
+        (name = "Key", description = "Access for programs"),
+        (name = "Health", description = "How the server is"),
+    )
+)]
+struct Base;
+
+/// What all descriptions begin with.
+pub(crate) fn base() -> OpenApi {
+    let mut api = Base::openapi();
+    add_bearer(&mut api);
+    api.security = Some(vec![SecurityRequirement::new(BEARER, [] as [&str; 0])]);
+    api
+}
+
+/// The description as JSON, with an end of line as its last byte.
+pub(crate) fn text() -> String {
+    let json = routes::description().to_pretty_json();
+    json.expect("a description is made of text and numbers") + "\n"
+}
+
+/// The description, and the page.
+pub(crate) fn router(api: OpenApi) -> Router {
+    let config = Config::default()
+        .validator_url("none")
+        .persist_authorization(false)
+        .default_models_expand_depth(0);
+    let page = SwaggerUi::new("/docs").url(DESCRIPTION, api).config(config);
+    let policy =
+        axum::middleware::map_response(|mut answer: axum::response::Response| async move {
+            answer.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
+            answer
+        });
+    Router::from(page).layer(policy)
+}

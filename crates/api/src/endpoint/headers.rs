@@ -1,0 +1,337 @@
+//! Headers that are added to an endpoint's deliveries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use ringbolt_gate::openapi::Problems;
+use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
+use ringbolt_model::{CustomHeaders, Endpoint};
+use ringbolt_net::check_custom_header;
+use serde::{Deserialize, Serialize};
+
+use super::checked::lower_case;
+use crate::room::{Here, Room};
+
+/// The longest value, in bytes.
+const LONGEST_VALUE: usize = 4096;
+/// The most headers of an endpoint.
+const MOST: usize = 50;
+
+/// What describes the delivery itself, so that it is not the user's to choose.
+const OURS: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "cache-control",
+    "connection",
+    "date",
+    "expect",
+    "forwarded",
+    "from",
+    "host",
+    "keep-alive",
+    "origin",
+    "pragma",
+    "priority",
+    "referer",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "via",
+];
+/// What clouds and receivers trust, and what frames a message.
+const OUR_PREFIXES: &[&str] = &[
+    "ce-",
+    "content-",
+    "proxy-",
+    "svix-",
+    "webhook-",
+    "x-amz-",
+    "x-amzn-",
+    "x-aws-",
+    "x-azure-",
+    "x-fd-",
+    "x-forwarded-",
+    "x-gfe",
+    "x-goog",
+    "x-hub-",
+    "x-svix-",
+];
+/// Values of these are secrets: they are sent and never shown.
+const SENSITIVE: &[&str] = &[
+    "authorization",
+    "cookie",
+    "www-authenticate",
+    "x-api-key",
+    "x-auth-token",
+];
+
+/// Headers to be set; all others are removed.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+pub(super) struct EndpointHeadersIn {
+    /// Their values by name.
+    #[schema(required = true, value_type = BTreeMap<String, String>)]
+    headers: Option<BTreeMap<String, String>>,
+}
+
+/// Headers to be changed.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EndpointHeadersPatchIn {
+    /// Their values by name; `null` removes one.
+    #[schema(required = true, value_type = BTreeMap<String, Option<String>>)]
+    headers: Option<BTreeMap<String, Option<String>>>,
+    /// Names of headers to be removed.
+    #[serde(default)]
+    delete_headers: Vec<String>,
+}
+
+/// The headers of an endpoint.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(super) struct EndpointHeadersOut {
+    /// Values by name, but for the sensitive ones.
+    headers: BTreeMap<String, String>,
+    /// Names of headers whose values are not shown.
+    sensitive: BTreeSet<String>,
+}
+
+impl From<CustomHeaders> for EndpointHeadersOut {
+    fn from(all: CustomHeaders) -> Self {
+        let secret = |(name, _): &(String, String)| SENSITIVE.contains(&name.as_str());
+        let (sensitive, open): (Vec<_>, Vec<_>) = all.0.into_iter().partition(secret);
+        let sensitive = sensitive.into_iter().map(|(name, _)| name).collect();
+        Self {
+            headers: open.into_iter().collect(),
+            sensitive,
+        }
+    }
+}
+
+/// Checks headers that a user gave.
+pub(super) fn check_headers(
+    faults: &mut Faults,
+    given: &BTreeMap<String, String>,
+) -> CustomHeaders {
+    for (name, value) in given {
+        if let Err(what) = check_header(name, value) {
+            faults.add("headers", format!("`{}`: {what}", name.escape_debug()));
+        }
+    }
+    if given.len() > MOST {
+        faults.add("headers", format!("must be at most {MOST}"));
+    }
+    CustomHeaders(lower_case(given).into_iter().collect())
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let lower = name.to_ascii_lowercase();
+    let ours = OURS.contains(&lower.as_str())
+        || OUR_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
+    if ours {
+        return Err("the header is set by the server".to_owned());
+    }
+    if value.len() > LONGEST_VALUE {
+        return Err(format!("the value must have at most {LONGEST_VALUE} bytes"));
+    }
+    check_custom_header(name, value).map_err(|error| error.to_string())
+}
+
+/// Get the headers that are added to an endpoint's deliveries.
+#[utoipa::path(
+    get,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+    tag = "Endpoint",
+    operation_id = "v1.endpoint.get-headers",
+    params(
+        ("app_id" = String, Path, description = "The application's id or uid"),
+        ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
+    ),
+    responses((status = 200, body = EndpointHeadersOut), Problems)
+)]
+pub(super) async fn get_headers(
+    State(room): Here,
+    caller: Caller,
+    Segments((app, endpoint)): Segments<(String, String)>,
+) -> Result<Json<EndpointHeadersOut>, Problem> {
+    let app = room.app(caller, Permission::ReadEndpoints, &app).await?;
+    let endpoint = room.endpoint(app.id, &endpoint).await?;
+    let destination = room.store().destination(endpoint.id).await?;
+    Ok(Json(destination.headers.into()))
+}
+
+/// Set the headers that are added to an endpoint's deliveries.
+#[utoipa::path(
+    put,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+    tag = "Endpoint",
+    operation_id = "v1.endpoint.update-headers",
+    params(
+        ("app_id" = String, Path, description = "The application's id or uid"),
+        ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
+    ),
+    request_body = EndpointHeadersIn,
+    responses((status = 204, description = "They are set"), Problems)
+)]
+pub(super) async fn set_headers(
+    State(room): Here,
+    caller: Caller,
+    Segments((app, endpoint)): Segments<(String, String)>,
+    Input(input): Input<EndpointHeadersIn>,
+) -> Result<StatusCode, Problem> {
+    let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
+    let endpoint = room.endpoint(app.id, &endpoint).await?;
+    let mut faults = Faults::default();
+    let given = faults
+        .required("headers", input.headers)
+        .unwrap_or_default();
+    let wanted = check_headers(&mut faults, &given);
+    faults.end()?;
+    store_headers(&room, &endpoint, move |headers| *headers = wanted.clone()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Change the headers that are added to an endpoint's deliveries.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers",
+    tag = "Endpoint",
+    operation_id = "v1.endpoint.patch-headers",
+    params(
+        ("app_id" = String, Path, description = "The application's id or uid"),
+        ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
+    ),
+    request_body = EndpointHeadersPatchIn,
+    responses((status = 204, description = "They are changed"), Problems)
+)]
+pub(super) async fn patch_headers(
+    State(room): Here,
+    caller: Caller,
+    Segments((app, endpoint)): Segments<(String, String)>,
+    Input(input): Input<EndpointHeadersPatchIn>,
+) -> Result<StatusCode, Problem> {
+    let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
+    let endpoint = room.endpoint(app.id, &endpoint).await?;
+    let mut removed: BTreeSet<String> = input
+        .delete_headers
+        .iter()
+        .map(|name| name.to_ascii_lowercase())
+        .collect();
+    let mut set = BTreeMap::new();
+    for (name, value) in input.headers.unwrap_or_default() {
+        match value {
+            Some(value) => drop(set.insert(name, value)),
+            None => drop(removed.insert(name.to_ascii_lowercase())),
+        }
+    }
+    let mut faults = Faults::default();
+    let set = check_headers(&mut faults, &set);
+    faults.end()?;
+    let fits = Arc::new(AtomicBool::new(true));
+    let verdict = fits.clone();
+    let change = move |headers: &mut CustomHeaders| {
+        verdict.store(merge(headers, &removed, &set), Relaxed);
+    };
+    store_headers(&room, &endpoint, change).await?;
+    if !fits.load(Relaxed) {
+        return Err(Problem::invalid_at(
+            "body",
+            "headers",
+            format!("must be at most {MOST}"),
+        ));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes, then sets; says whether they fit. If they do not, nothing changes.
+fn merge(headers: &mut CustomHeaders, removed: &BTreeSet<String>, set: &CustomHeaders) -> bool {
+    let kept = headers.0.iter().filter(|(name, _)| !removed.contains(name));
+    let merged: BTreeMap<_, _> = kept.chain(&set.0).cloned().collect();
+    let fits = merged.len() <= MOST;
+    if fits {
+        headers.0 = merged.into_iter().collect();
+    }
+    fits
+}
+
+async fn store_headers(
+    room: &Room,
+    endpoint: &Endpoint,
+    change: impl FnMut(&mut CustomHeaders) + Send + 'static,
+) -> Result<(), Problem> {
+    room.store()
+        .edit_headers(endpoint.id, Box::new(change))
+        .await?;
+    room.handle.endpoint_changed(endpoint);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn refused(name: &str, value: &str) -> bool {
+        let mut faults = Faults::default();
+        check_headers(&mut faults, &headers(&[(name, value)]));
+        faults.end().is_err()
+    }
+
+    #[test]
+    fn what_is_ours_or_breaks_the_wire_is_refused() {
+        for name in [
+            "User-Agent",
+            "content-length",
+            "Content-Digest",
+            "Transfer-Encoding",
+            "host",
+            "TE",
+            "proxy-authorization",
+            "Svix-Id",
+            "webhook-signature",
+            "x-amz-meta",
+            "x-goog-iam",
+            "X-aws-ec2-metadata-token",
+            "Metadata-Flavor",
+            "signature-input",
+            "x hub",
+            "",
+        ] {
+            assert!(refused(name, "x"), "{name}");
+        }
+        for value in ["a\r\nb", "a\0b", "ü", &"v".repeat(4097)] {
+            assert!(refused("x-a", value), "{value:?}");
+        }
+        assert!(!refused("Authorization", "Bearer x") && !refused("x-tenant", "7"));
+    }
+
+    #[test]
+    fn sensitive_values_are_named_and_not_shown() {
+        let mut faults = Faults::default();
+        let given = headers(&[("X-A", "1"), ("Authorization", "Bearer s")]);
+        let shown = EndpointHeadersOut::from(check_headers(&mut faults, &given));
+        assert_eq!(shown.headers, headers(&[("x-a", "1")]));
+        assert_eq!(
+            shown.sensitive,
+            BTreeSet::from(["authorization".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_change_leaves_the_others_alone() {
+        let mut all = CustomHeaders(vec![("a".into(), "1".into()), ("b".into(), "2".into())]);
+        let set = CustomHeaders(vec![("c".into(), "3".into())]);
+        assert!(merge(&mut all, &BTreeSet::from(["a".to_owned()]), &set));
+        assert_eq!(all.0, [("b".into(), "2".into()), ("c".into(), "3".into())]);
+    }
+}

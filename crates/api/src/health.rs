@@ -1,0 +1,132 @@
+//! Health, and metrics.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use ringbolt_gate::{ClientAddress, Permission, Problem};
+use serde::Serialize;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::room::{Here, Room};
+
+/// The routes that are open to everybody.
+pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(ping))
+        .routes(routes!(metrics))
+}
+
+/// How the server is.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct HealthOut {
+    /// `ok` or `error`.
+    status: &'static str,
+    /// Whether the store can be written.
+    store: PartOut,
+    /// Whether messages are accepted and delivered.
+    delivery: PartOut,
+    /// The background workers.
+    workers: Vec<&'static str>,
+    /// The store again, by the name that others look for.
+    database: PartOut,
+    /// The queue is in the store.
+    queue: PartOut,
+    /// The cache is in memory.
+    cache: PartOut,
+}
+
+/// How a part is.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+struct PartOut {
+    /// `ok`, `error` or `stopping`.
+    status: &'static str,
+}
+
+const OK: PartOut = PartOut { status: "ok" };
+const ERROR: PartOut = PartOut { status: "error" };
+const STOPPING: PartOut = PartOut { status: "stopping" };
+
+/// Say how each part of the server is.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health",
+    tag = "Health",
+    operation_id = "v1.health.get",
+    security(()),
+    responses(
+        (status = 200, description = "All is well", body = HealthOut),
+        (status = 503, description = "A part is not well", body = HealthOut)
+    )
+)]
+async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
+    let status = room.handle.status();
+    if let Some(problem) = &status.store.problem {
+        tracing::warn!(%problem, "the store is not well");
+    }
+    let store = if status.store.writable { OK } else { ERROR };
+    let delivery = if status.stopping { STOPPING } else { OK };
+    let well = status.store.writable && !status.stopping;
+    let out = HealthOut {
+        status: if well { "ok" } else { "error" },
+        store,
+        delivery,
+        workers: status.workers.iter().map(|worker| worker.name).collect(),
+        database: store,
+        queue: store,
+        cache: OK,
+    };
+    (
+        if well {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        },
+        Json(out),
+    )
+}
+
+/// Say that the server answers.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health/ping",
+    tag = "Health",
+    operation_id = "v1.health.ping",
+    security(()),
+    responses((status = 204, description = "It does"))
+)]
+async fn ping() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
+/// Get figures, as Prometheus reads them.
+///
+/// A token of an admin or a reader is needed, unless configured otherwise.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Health",
+    operation_id = "metrics",
+    responses((status = 200, description = "The figures", body = String, content_type = "text/plain"))
+)]
+async fn metrics(
+    State(room): Here,
+    headers: HeaderMap,
+    from: Option<axum::Extension<ClientAddress>>,
+) -> Result<impl IntoResponse, Problem> {
+    if !room.settings.metrics_open {
+        let caller = room.auth.caller(&headers, from.map(|from| from.0)).await?;
+        caller.must(Permission::Observe)?;
+    }
+    // What the machine tells ends with the mark of the end of all, so the API's own comes first.
+    let text = room.figures.text() + &room.handle.metrics_text();
+    Ok((
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        text,
+    ))
+}

@@ -1,0 +1,225 @@
+//! Accepting messages: the hot path.
+//!
+//! The same work is reached in two ways: by the router, and by [`HotRoute`], which a server asks before
+//! the router and which does without its layers.
+
+mod answer;
+mod message_in;
+mod text;
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use axum::extract::State;
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
+use percent_encoding::percent_decode_str;
+use ringbolt_gate::openapi::Problems;
+use ringbolt_gate::{Caller, ClientAddress, Permission, Problem, Query, body, dress, idempotency};
+use ringbolt_model::Application;
+use ringbolt_store::IdempotencyKey;
+use tokio::time::Instant;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::message::MessageOut;
+use crate::portal;
+use crate::room::{Here, Room, app_ref, refused};
+use answer::Accepted;
+use message_in::{Around, MessageIn};
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
+    OpenApiRouter::new().routes(routes!(create))
+}
+
+/// Send a message.
+///
+/// When this is answered the message is on disk, and will be delivered to every endpoint that wants it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/app/{app_id}/msg",
+    tag = "Message",
+    operation_id = "v1.message.create",
+    params(
+        ("app_id" = String, Path, description = "The application's id or uid"),
+        ("with_content" = Option<bool>, Query, description = "Whether the answer has the payload"),
+        ("idempotency-key" = Option<String>, Header, description = "See *Idempotency*"),
+    ),
+    request_body = MessageIn,
+    responses((status = 202, description = "It is accepted", body = MessageOut), Problems)
+)]
+async fn create(State(room): Here, request: axum::extract::Request) -> axum::response::Response {
+    answer(&room, request).await.map(Into::into)
+}
+
+/// The route that accepts messages, without a router.
+#[derive(Clone)]
+pub struct HotRoute {
+    room: Arc<Room>,
+}
+
+impl HotRoute {
+    pub(crate) fn new(room: Arc<Room>) -> Self {
+        Self { room }
+    }
+
+    /// Whether a request is for this route.
+    #[must_use]
+    pub fn matches(method: &Method, path: &str) -> bool {
+        *method == Method::POST && segment(path).is_some()
+    }
+
+    /// Answers a request that [`Self::matches`].
+    pub async fn serve<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+        B::Error: Display,
+    {
+        let room = &self.room;
+        let id = room.ids.name(request.headers());
+        let mut answer = answer(room, request).await;
+        room.figures.answered(answer.status());
+        if answer.status().is_server_error() {
+            let status = answer.status().as_u16();
+            tracing::warn!(
+                id = id.to_str().unwrap_or_default(),
+                status,
+                "a message was not taken"
+            );
+        }
+        dress::dress(answer.headers_mut(), id);
+        answer.map(Full::new)
+    }
+}
+
+async fn answer<B>(room: &Room, request: Request<B>) -> Response<Bytes>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let begun = Instant::now();
+    match accept(room, request).await {
+        Ok(answer) => {
+            room.figures.accepted(begun.elapsed());
+            answer
+        }
+        Err(problem) => problem.render(),
+    }
+}
+
+/// The application in the path of a request for this route.
+fn segment(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/api/v1/app/")?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let segment = rest.strip_suffix("/msg")?;
+    (!segment.is_empty() && !segment.contains('/')).then_some(segment)
+}
+
+async fn accept<B>(room: &Room, request: Request<B>) -> Result<Response<Bytes>, Problem>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let (parts, sent) = request.into_parts();
+    let from = parts.extensions.get::<ClientAddress>().copied();
+    let caller = room.auth.caller(&parts.headers, from).await?;
+    caller.must(Permission::SendMessages)?;
+    let path = segment(parts.uri.path()).ok_or_else(Problem::not_found)?;
+    let path = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| Problem::not_found())?;
+    let with_content = with_content(parts.uri.query())?;
+    let key = idempotency::key_of(&parts.headers)?;
+
+    let sent = body::read(sent, &parts.headers, room.settings.body_limit()).await?;
+    let mut input: MessageIn<'_> = body::parse(&sent)?;
+    let app = application(room, caller, &path, &mut input).await?;
+    let draft = input.draft(Around {
+        json: &room.json,
+        max_payload: room.settings.max_payload,
+        now: room.now(),
+        idempotency: key.map(|key| digests(&app, key, &sent)),
+    })?;
+    // The body is not needed while the message is written.
+    let verbatim = input.came_as_json();
+    drop(input);
+    drop(sent);
+
+    let taken = room
+        .handle
+        .accept(&app, draft.clone())
+        .await
+        .map_err(refused)?;
+    let accepted = Accepted {
+        id: taken.id,
+        app: app.id,
+        draft: &draft,
+        verbatim,
+        with_content,
+    };
+    accepted.answer().map_err(Problem::internal)
+}
+
+async fn application(
+    room: &Room,
+    caller: Caller,
+    path: &str,
+    input: &mut MessageIn<'_>,
+) -> Result<Arc<Application>, Problem> {
+    if let Some(inline) = input.application.take() {
+        return portal::find(room, caller, path, Some(inline)).await;
+    }
+    let app = room.handle.application(&app_ref(path)?).await?;
+    caller.must_reach(app.id)?;
+    Ok(app)
+}
+
+/// Most SDKs send nothing or exactly this.
+fn with_content(query: Option<&str>) -> Result<bool, Problem> {
+    match query {
+        None | Some("with_content=true") => Ok(true),
+        Some("with_content=false") => Ok(false),
+        Some(query) => Query::parse(query)?.flag("with_content", true),
+    }
+}
+
+/// A message's key is one of its application: whoever sends for it repeats the same request.
+fn digests(app: &Application, key: &str, body: &[u8]) -> IdempotencyKey {
+    let app = app.id.raw().to_be_bytes();
+    IdempotencyKey {
+        key: idempotency::digest(&[b"message", &app, key.as_bytes()]),
+        body: idempotency::digest(&[body]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_route_is_one_path_with_or_without_a_slash() {
+        assert_eq!(segment("/api/v1/app/shop-1/msg"), Some("shop-1"));
+        assert_eq!(segment("/api/v1/app/shop-1/msg/"), Some("shop-1"));
+        for other in [
+            "/api/v1/app//msg",
+            "/api/v1/app/a/b/msg",
+            "/api/v1/app/a/msg/x",
+            "/api/v1/app/msg",
+            "/app/a/msg",
+            "/api/v1/app/a/msg//",
+        ] {
+            assert_eq!(segment(other), None, "{other}");
+        }
+        assert!(HotRoute::matches(&Method::POST, "/api/v1/app/a/msg"));
+        assert!(!HotRoute::matches(&Method::GET, "/api/v1/app/a/msg"));
+    }
+
+    #[test]
+    fn content_is_shown_unless_asked_otherwise() {
+        assert!(with_content(None).unwrap() && with_content(Some("x=y")).unwrap());
+        assert!(!with_content(Some("with_content=false")).unwrap());
+        assert!(!with_content(Some("x=y&with_content=false")).unwrap());
+        assert!(with_content(Some("with_content=maybe")).is_err());
+    }
+}

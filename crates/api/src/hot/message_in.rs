@@ -1,0 +1,377 @@
+//! A message as its sender wrote it: read without copying, checked, and made a draft.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use ringbolt_delivery::Draft;
+use ringbolt_gate::{Faults, Problem};
+use ringbolt_model::{Channel, EventTypeName, MessageId, Timestamp, Uid};
+use ringbolt_store::IdempotencyKey;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::text::Text;
+use crate::application::ApplicationIn;
+
+/// The most channels of a message.
+const CHANNELS: usize = 10;
+/// For how many days a message can ask its content to be kept.
+const DAYS: std::ops::RangeInclusive<i64> = 1..=90;
+/// The same in hours.
+const HOURS: std::ops::RangeInclusive<i64> = 1..=90 * 24;
+/// The longest content type, in bytes.
+const LONGEST_TYPE: usize = 256;
+
+const PLAIN: &str = "text/plain; charset=utf-8";
+const BINARY: &str = "application/octet-stream";
+
+/// A message to be accepted.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MessageIn<'a> {
+    /// What happened.
+    #[serde(borrow)]
+    #[schema(required = true, value_type = String, max_length = 256)]
+    event_type: Option<Text<'a>>,
+    /// Any JSON value; its bytes reach receivers as they are.
+    #[serde(borrow, default, deserialize_with = "even_null")]
+    #[schema(value_type = Option<serde_json::Value>)]
+    payload: Option<&'a RawValue>,
+    /// Text to be sent instead of JSON.
+    #[schema(value_type = Option<String>)]
+    payload_text: Option<Text<'a>>,
+    /// Bytes to be sent instead of JSON.
+    #[schema(value_type = Option<String>)]
+    payload_base64: Option<Text<'a>>,
+    /// The media type of the payload.
+    #[schema(value_type = Option<String>)]
+    content_type: Option<Text<'a>>,
+    /// Your own identifier of the event; unique within the application for a day.
+    #[schema(value_type = Option<String>)]
+    event_id: Option<Text<'a>>,
+    /// Where it is of interest, at most 10.
+    #[schema(value_type = Option<Vec<String>>)]
+    channels: Option<Vec<Text<'a>>>,
+    /// For how many days the content is kept, if less than configured.
+    #[schema(minimum = 1, maximum = 90)]
+    payload_retention_period: Option<i64>,
+    /// The same in hours.
+    #[schema(minimum = 1, maximum = 2160)]
+    payload_retention_hours: Option<i64>,
+    /// The application, to be created if it is not there; its uid must be that of the path.
+    pub(super) application: Option<ApplicationIn>,
+    /// Refused if it lies ahead.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deliver_at: Option<Timestamp>,
+    /// `rawPayload` is sent instead of `payload`.
+    #[schema(value_type = Option<serde_json::Value>)]
+    transformations_params: Option<Transformations<'a>>,
+}
+
+/// What the SDKs use of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Transformations<'a> {
+    #[serde(borrow)]
+    raw_payload: Option<Text<'a>>,
+    headers: Option<BTreeMap<String, Text<'a>>>,
+}
+
+fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
+}
+
+/// What a draft needs besides the message.
+pub(super) struct Around<'a> {
+    /// The content type of JSON.
+    pub(super) json: &'a Arc<str>,
+    /// The most bytes of a payload.
+    pub(super) max_payload: usize,
+    /// The time of day.
+    pub(super) now: Timestamp,
+    /// The request's idempotency key.
+    pub(super) idempotency: Option<IdempotencyKey>,
+}
+
+impl MessageIn<'_> {
+    /// Whether the payload is JSON for certain.
+    pub(super) fn came_as_json(&self) -> bool {
+        let params = self.transformations_params.as_ref();
+        self.payload.is_some() && params.is_none_or(|params| params.raw_payload.is_none())
+    }
+
+    /// Checks it and copies the payload, once.
+    pub(super) fn draft(&self, around: Around<'_>) -> Result<Draft, Problem> {
+        let mut faults = Faults::default();
+        let event_type = faults.required("eventType", self.event_type.as_ref());
+        let event_type: Option<EventTypeName> =
+            faults.parsed("eventType", event_type.map(|text| &*text.0));
+        let event_id = self.event_id.as_ref().and_then(|text| {
+            faults.check("eventId", Uid::distinct_from(&text.0, MessageId::PREFIX))
+        });
+        let channels = self.channels(&mut faults);
+        let expires_at = self.expiry(&mut faults).map(|span| around.now + span);
+        if self.deliver_at.is_some_and(|at| at > around.now) {
+            faults.add("deliverAt", "delivering later is not possible yet");
+        }
+        let found = self.payload(&mut faults, around.max_payload)?;
+        let (Some(event_type), Some((payload, default_type))) = (event_type, found) else {
+            return Err(faults.into_problem());
+        };
+        let content_type = match self.given_type(&mut faults) {
+            Some(given) => given.into(),
+            None if default_type == ringbolt_model::message::JSON => around.json.clone(),
+            None => default_type.into(),
+        };
+        faults.end()?;
+        Ok(Draft {
+            event_type,
+            event_id,
+            channels,
+            content_type,
+            payload,
+            expires_at,
+            idempotency: around.idempotency,
+        })
+    }
+
+    /// Sorted, each once.
+    fn channels(&self, faults: &mut Faults) -> Arc<[Channel]> {
+        let Some(given) = self.channels.as_deref().filter(|given| !given.is_empty()) else {
+            return Arc::default();
+        };
+        if given.len() > CHANNELS {
+            faults.add("channels", format!("must be at most {CHANNELS}"));
+            return Arc::default();
+        }
+        let parsed = given
+            .iter()
+            .filter_map(|text| faults.parsed("channels", Some(&*text.0)));
+        let mut channels: Vec<Channel> = parsed.collect();
+        channels.sort_unstable();
+        channels.dedup();
+        channels.into()
+    }
+
+    fn expiry(&self, faults: &mut Faults) -> Option<Duration> {
+        let mut span = |field, value: Option<i64>, range: std::ops::RangeInclusive<i64>, hour| {
+            let value = value?;
+            if !range.contains(&value) {
+                let (least, most) = range.into_inner();
+                faults.add(field, format!("must be between {least} and {most}"));
+            }
+            Some(Duration::from_secs(
+                u64::try_from(value).unwrap_or(0) * hour,
+            ))
+        };
+        let days = span(
+            "payloadRetentionPeriod",
+            self.payload_retention_period,
+            DAYS,
+            24 * 3600,
+        );
+        let hours = span(
+            "payloadRetentionHours",
+            self.payload_retention_hours,
+            HOURS,
+            3600,
+        );
+        hours.or(days)
+    }
+
+    /// The bytes to deliver with what they are if the sender does not say.
+    fn payload(
+        &self,
+        faults: &mut Faults,
+        most: usize,
+    ) -> Result<Option<(Bytes, &'static str)>, Problem> {
+        let params = self.transformations_params.as_ref();
+        let raw = params.and_then(|params| params.raw_payload.as_ref());
+        let others = [self.payload_text.is_some(), self.payload_base64.is_some()];
+        let given = usize::from(raw.is_some() || self.payload.is_some());
+        if given + others.iter().filter(|is| **is).count() != 1 {
+            let what = "one of payload, payloadText and payloadBase64 is required";
+            faults.add("payload", what);
+            return Ok(None);
+        }
+        let (bytes, kind) = if let Some(Text(text)) = &self.payload_text {
+            (text.as_bytes(), PLAIN)
+        } else if let Some(Text(text)) = &self.payload_base64 {
+            let Some(bytes) = faults.check("payloadBase64", STANDARD.decode(text.as_bytes()))
+            else {
+                return Ok(None);
+            };
+            within(bytes.len(), most)?;
+            return Ok(Some((bytes.into(), BINARY)));
+        } else {
+            let text = raw.map(|text| &*text.0).or(self.payload.map(RawValue::get));
+            (
+                text.unwrap_or_default().as_bytes(),
+                ringbolt_model::message::JSON,
+            )
+        };
+        within(bytes.len(), most)?;
+        // A slice of the body would keep all of it in memory.
+        Ok(Some((Bytes::copy_from_slice(bytes), kind)))
+    }
+
+    /// The content type that the sender gave.
+    fn given_type(&self, faults: &mut Faults) -> Option<&str> {
+        let params = self.transformations_params.as_ref();
+        let params = params.filter(|params| params.raw_payload.is_some());
+        let headers = params.and_then(|params| params.headers.as_ref());
+        let header = headers
+            .into_iter()
+            .flatten()
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let given = self
+            .content_type
+            .as_ref()
+            .or(header.map(|(_, value)| value))?;
+        let text = &*given.0;
+        let sound = text.len() <= LONGEST_TYPE
+            && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            && text.split_once('/').is_some_and(|(kind, rest)| {
+                !kind.is_empty() && !kind.contains(' ') && !rest.trim().is_empty()
+            });
+        if !sound {
+            faults.add("contentType", "expected a media type, such as text/plain");
+        }
+        Some(text)
+    }
+}
+
+fn within(bytes: usize, most: usize) -> Result<(), Problem> {
+    if bytes > most {
+        Err(Problem::too_large(most))
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(json: &str) -> Result<Draft, Problem> {
+        let input: MessageIn<'_> = ringbolt_gate::body::parse(json.as_bytes())?;
+        let now = Timestamp::from_seconds(1_000);
+        input.draft(Around {
+            json: &ringbolt_model::message::JSON.into(),
+            max_payload: 100,
+            now,
+            idempotency: None,
+        })
+    }
+
+    fn wrong(json: &str) -> (u16, String) {
+        let problem = draft(json).unwrap_err();
+        let field = problem.faults().first().map_or("", |fault| &fault.loc[1]);
+        (problem.status().as_u16(), field.to_owned())
+    }
+
+    #[test]
+    fn a_payload_keeps_its_bytes_whatever_json_it_is() {
+        for payload in [
+            r#"{"b" : 1.0,  "a":1E3}"#,
+            "null",
+            "[ ]",
+            "\"\\u00e9\"",
+            "-0.0",
+        ] {
+            let made = draft(&format!(r#"{{"payload": {payload} ,"eventType":"a.b"}}"#)).unwrap();
+            assert_eq!(made.payload, payload);
+            assert_eq!(&*made.content_type, "application/json");
+        }
+    }
+
+    #[test]
+    fn other_content_types_have_fields_of_their_own() {
+        let made = draft(r#"{"eventType":"a","payloadText":"a\nb"}"#).unwrap();
+        assert_eq!(
+            (&made.payload[..], &*made.content_type),
+            (&b"a\nb"[..], PLAIN)
+        );
+        let made = draft(r#"{"eventType":"a","payloadBase64":"/w==","contentType":"image/png"}"#);
+        let made = made.unwrap();
+        assert_eq!(
+            (&made.payload[..], &*made.content_type),
+            (&[0xff][..], "image/png")
+        );
+        let made = draft(r#"{"eventType":"a","payload":{},"contentType":"application/ld+json"}"#);
+        assert_eq!(&*made.unwrap().content_type, "application/ld+json");
+    }
+
+    #[test]
+    fn the_sdks_raw_payload_is_sent_as_it_is() {
+        let json = r#"{"eventType":"a","payload":{},"transformationsParams":
+            {"rawPayload":"<a/>","headers":{"content-type":"text/xml"}}}"#;
+        let made = draft(json).unwrap();
+        assert_eq!(
+            (&made.payload[..], &*made.content_type),
+            (&b"<a/>"[..], "text/xml")
+        );
+        let json = r#"{"eventType":"a","payload":{},"transformationsParams":{"rawPayload":"{ }"}}"#;
+        let made = draft(json).unwrap();
+        assert_eq!(
+            (&made.payload[..], &*made.content_type),
+            (&b"{ }"[..], "application/json")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let of = |status, field: &str| (status, field.to_owned());
+        assert_eq!(wrong(r#"{"payload":{}}"#), of(422, "eventType"));
+        assert_eq!(
+            wrong(r#"{"eventType":"a b","payload":{}}"#),
+            of(422, "eventType")
+        );
+        assert_eq!(wrong(r#"{"eventType":"a"}"#), of(422, "payload"));
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payload":1,"payloadText":""}"#),
+            of(422, "payload")
+        );
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payload":1,"eventId":"a b"}"#),
+            of(422, "eventId")
+        );
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payload":1,"eventId":"msg_x"}"#),
+            of(422, "eventId")
+        );
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payload":1,"channels":["a b"]}"#),
+            of(422, "channels")
+        );
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payload":1,"payloadRetentionPeriod":91}"#),
+            of(422, "payloadRetentionPeriod"),
+        );
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payload":1,"deliverAt":"2030-01-01T00:00:00Z"}"#),
+            of(422, "deliverAt"),
+        );
+        assert_eq!(
+            wrong(r#"{"eventType":"a","payloadText":"","contentType":"a\r\nb: c"}"#),
+            of(422, "contentType"),
+        );
+        let large = format!(r#"{{"eventType":"a","payload":"{}"}}"#, "x".repeat(99));
+        assert_eq!(wrong(&large), of(413, ""));
+    }
+
+    #[test]
+    fn channels_are_a_set_and_retention_is_a_span() {
+        let json = r#"{"eventType":"a","payload":1,"channels":["b","a","b"],"tags":["t"],
+            "payloadRetentionHours":2,"eventId":null}"#;
+        let made = draft(json).unwrap();
+        let names: Vec<_> = made.channels.iter().map(Channel::as_str).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(made.expires_at, Some(Timestamp::from_seconds(1_000 + 7200)));
+        assert_eq!(made.event_id, None);
+    }
+}

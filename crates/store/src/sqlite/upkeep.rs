@@ -1,5 +1,8 @@
 //! Keeping the file in order: folding, retention, free pages; copies, sizes, health.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,8 +47,9 @@ pub(in crate::sqlite) struct Tidying {
 impl Upkeep for SqliteStore {
     async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError> {
         let shared = Arc::clone(&self.shared);
-        let folded =
-            self.write(move |tx| Ok(fold::step(tx, &shared.watermarks, now)?)).await?;
+        let folded = self
+            .write(move |tx| Ok(fold::step(tx, &shared.watermarks, now)?))
+            .await?;
         let stale = self.tidy_answers(now).await?;
         let mut tidied = self.tidy_rows(now).await?;
         let vacuumed = self.tidy_pages().await?;
@@ -56,7 +60,9 @@ impl Upkeep for SqliteStore {
 
     async fn largest_id(&self) -> Result<u64, StoreError> {
         self.read(|conn| {
-            let largest: i64 = conn.prepare_cached(LARGEST)?.query_row((), |row| row.get(0))?;
+            let largest: i64 = conn
+                .prepare_cached(LARGEST)?
+                .query_row((), |row| row.get(0))?;
             Ok(largest.cast_unsigned())
         })
         .await
@@ -97,8 +103,9 @@ impl Upkeep for SqliteStore {
         loop {
             let place = self.tidying.reencrypt.lock().clone();
             let vault = Arc::clone(&self.vault);
-            let (renewed, next) =
-                self.write(move |tx| reencrypt::step(tx, &vault, &place)).await?;
+            let (renewed, next) = self
+                .write(move |tx| reencrypt::step(tx, &vault, &place))
+                .await?;
             let ended = next == Place::End;
             *self.tidying.reencrypt.lock() = if ended { Place::default() } else { next };
             if renewed > 0 || ended {
@@ -114,8 +121,15 @@ impl SqliteStore {
         let (clock, kept_for) = (Arc::clone(&self.settings.clock), self.settings.retention);
         self.write(move |tx| {
             let mut budget = Budget::new(&*clock);
-            let more = tidying.retention.lock().step(tx, &mut budget, now, kept_for)?;
-            Ok(Tidied { rows: budget.spent(), expired: budget.expired, more })
+            let more = tidying
+                .retention
+                .lock()
+                .step(tx, &mut budget, now, kept_for)?;
+            Ok(Tidied {
+                rows: budget.spent(),
+                expired: budget.expired,
+                more,
+            })
         })
         .await
     }
@@ -124,11 +138,17 @@ impl SqliteStore {
         let Some(beyond) = self.tidying.stale.lock().resume(now) else {
             return Ok(Tidied::default());
         };
-        let found = self.read(move |conn| Ok(stale::look(conn, &beyond, now)?)).await?;
+        let found = self
+            .read(move |conn| Ok(stale::look(conn, &beyond, now)?))
+            .await?;
         let more = found.more();
         let (rows, found) = self.write(move |tx| Ok((found.remove(tx)?, found))).await?;
         self.tidying.stale.lock().advance(found, now);
-        Ok(Tidied { rows, expired: 0, more })
+        Ok(Tidied {
+            rows,
+            expired: 0,
+            more,
+        })
     }
 
     /// Gives free pages back to the system; says whether more are to be given back.
@@ -140,7 +160,8 @@ impl SqliteStore {
             return Ok(false);
         }
         self.write(|tx| {
-            tx.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})")).map_err(Fault::from)
+            tx.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))
+                .map_err(Fault::from)
         })
         .await?;
         Ok(true)

@@ -209,13 +209,20 @@ impl Lane {
         self.queue.len() * 4 >= self.page_rows(settings)
     }
 
-    /// Whether the engine may forget it.
+    /// Whether it has nothing to do, nor will have by itself.
     pub(crate) fn is_idle(&self) -> bool {
         self.held.deliveries == 0
             && self.rows.is_quiet()
-            && (self.disabled || (self.rows.due.is_none() && self.health.failing().is_none()))
-            && (self.disabled || self.breaker.is_clean())
+            && (self.disabled || self.rows.due.is_none())
             && self.held_until.is_none()
+    }
+
+    /// When the engine may forget it: much later if there are failures to remember, though what
+    /// matters of them has been persisted.
+    pub(crate) fn forgotten_at(&self, settings: &Settings) -> Option<Timestamp> {
+        let well = self.health.failing().is_none() && self.breaker.is_clean();
+        let after = settings.forget_after * if well || self.disabled { 1 } else { 60 };
+        self.idle_since.map(|since| since + after)
     }
 
     /// When something changes for it by time alone. `None` if nothing does; early is harmless.
@@ -229,7 +236,7 @@ impl Lane {
             self.rows.next_read().filter(|_| open),
             self.flight
                 .next_check(settings.hang_after, self.proven || self.width.can_shrink()),
-            self.idle_since.map(|since| since + settings.forget_after),
+            self.forgotten_at(settings),
         ];
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }

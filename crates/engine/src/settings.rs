@@ -29,7 +29,8 @@ pub struct Settings {
     pub memory: MemorySettings,
     /// How rows are read back.
     pub pages: PageSettings,
-    /// A lane without anything to do is forgotten after this time.
+    /// A lane without anything to do is forgotten after this time; after sixty times as long if its
+    /// endpoint was failing.
     pub forget_after: Duration,
 }
 

@@ -92,7 +92,7 @@ impl Engine {
             };
             let rows = &mut self.lane(number).rows;
             rows.refused = rows.refused.saturating_sub(1);
-            rows.fall_behind(now);
+            rows.add(now);
             self.tend(number, now, out);
         }
     }
@@ -173,11 +173,11 @@ impl Engine {
     ) {
         let number = self.lane_for(target);
         let lane = self.lane(number);
-        lane.rows.spilling = lane.rows.spilling.saturating_sub(1);
-        if due <= now {
+        lane.rows.add(due);
+        if lane.rows.spilling > 0 {
+            lane.rows.spilling -= 1;
+        } else if due <= now {
             lane.rows.fall_behind(now);
-        } else {
-            lane.rows.add(due);
         }
         if manual {
             lane.breaker.probe_at(now);

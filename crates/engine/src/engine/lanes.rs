@@ -99,14 +99,13 @@ impl Engine {
     }
 
     pub(super) fn wake_lane(&mut self, number: u32, now: Timestamp, out: &mut Vec<Action>) {
-        let forget_after = self.settings.forget_after;
-        let Some(lane) = self.lanes[number as usize].as_mut() else {
+        let Some(lane) = self.lanes[number as usize].as_ref() else {
             return;
         };
-        if lane
-            .idle_since
-            .is_some_and(|since| since + forget_after <= now)
-            && lane.is_idle()
+        if lane.is_idle()
+            && lane
+                .forgotten_at(&self.settings)
+                .is_some_and(|at| at <= now)
         {
             self.forget(number);
             return;

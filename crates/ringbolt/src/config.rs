@@ -12,7 +12,7 @@ pub(crate) mod value;
 use std::path::Path;
 
 pub(crate) use groups::{Api, Delivery, General, Log, Net, Retention, Runtime, Tls};
-pub(crate) use layers::{Flag, Layers, Origin, Sources};
+pub(crate) use layers::{Flag, Layers, Sources};
 pub(crate) use problem::{ConfigError, Problem};
 use reader::Reader;
 pub(crate) use setting::Setting;

@@ -1,13 +1,13 @@
 //! What is made at the first start: the data folder, the admin token, the encryption key.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::config::Config;
@@ -45,7 +45,7 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
         Some(token) => (token.clone(), None),
         None => {
             let path = folder.join(TOKEN_FILE);
-            let (text, _) = read_or_make(&path, || Ok(URL_SAFE_NO_PAD.encode(random()?)))?;
+            let (text, _) = read_or_make(&path, folder, || random(&URL_SAFE_NO_PAD))?;
             (understood(Secret::parse(text.trim()), &path)?, Some(path))
         }
     };
@@ -60,7 +60,7 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
                     path.display(),
                 );
             }
-            let (text, new) = read_or_make(&path, || Ok(STANDARD.encode(random()?)))?;
+            let (text, new) = read_or_make(&path, folder, || random(&STANDARD))?;
             (
                 understood(EncryptionKeys::parse(text.trim()), &path)?,
                 Some(path),
@@ -84,7 +84,7 @@ pub(crate) fn existing_token(config: &Config) -> anyhow::Result<Secret> {
     }
     let path = config.data_folder().join(TOKEN_FILE);
     let text = fs::read_to_string(&path)
-        .with_context(|| format!("cannot read the admin token in {}", path.display()))?;
+        .with_context(|| format!("set RINGBOLT_ADMIN_TOKEN; cannot read {}", path.display()))?;
     understood(Secret::parse(text.trim()), &path)
 }
 
@@ -92,8 +92,13 @@ fn understood<T>(parsed: Result<T, String>, path: &Path) -> anyhow::Result<T> {
     parsed.map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
 }
 
+/// Whether the file is a database of ours by its header, so that there may be secrets in it. What else
+/// it may be, the store says.
 fn holds_data(store: &Path) -> bool {
-    fs::metadata(store).is_ok_and(|file| file.len() > 0)
+    let mut header = [0; 100];
+    let read = File::open(store).and_then(|mut file| file.read_exact(&mut header));
+    // The format of SQLite's header: a text, and from byte 68 on a number that tells whose it is.
+    read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[68..72] != [0; 4]
 }
 
 /// Makes the folder readable for nobody else; one that is there is left as it is.
@@ -129,27 +134,32 @@ fn private_file(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
+/// What the file holds, and whether it was made just now. It appears whole or not at all, so that no
+/// crash leaves an empty secret behind.
 fn read_or_make(
     path: &Path,
-    make: impl FnOnce() -> anyhow::Result<String>,
+    folder: &Path,
+    make: impl FnOnce() -> anyhow::Result<Zeroizing<String>>,
 ) -> anyhow::Result<(Zeroizing<String>, bool)> {
-    let place = || format!("cannot make {}", path.display());
-    match private_file(path) {
-        Ok(mut file) => {
-            let text = Zeroizing::new(make()?);
-            writeln!(file, "{}", text.as_str())
-                .and_then(|()| file.sync_all())
-                .with_context(place)?;
-            Ok((text, true))
-        }
-        Err(why) if why.kind() == ErrorKind::AlreadyExists => {
-            warn_if_open_to_others(path);
-            let text = fs::read_to_string(path);
-            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-            Ok((Zeroizing::new(text), false))
-        }
-        Err(why) => Err(why).with_context(place),
+    if path.exists() {
+        warn_if_open_to_others(path);
+        let text = fs::read_to_string(path);
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        return Ok((Zeroizing::new(text), false));
     }
+    let text = make()?;
+    write_whole(path, folder, &text).with_context(|| format!("cannot make {}", path.display()))?;
+    Ok((text, true))
+}
+
+fn write_whole(path: &Path, folder: &Path, text: &str) -> anyhow::Result<()> {
+    // Nobody else can read a temporary file.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    writeln!(file, "{text}")?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(())
 }
 
 fn warn_if_open_to_others(path: &Path) {
@@ -163,10 +173,11 @@ fn warn_if_open_to_others(path: &Path) {
     }
 }
 
-fn random() -> anyhow::Result<[u8; 32]> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).context("the operating system gives no randomness")?;
-    Ok(bytes)
+/// 32 bytes of the operating system's randomness, as text.
+fn random(base64: &GeneralPurpose) -> anyhow::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *bytes).context("the operating system gives no randomness")?;
+    Ok(Zeroizing::new(base64.encode(*bytes)))
 }
 
 #[cfg(test)]
@@ -213,7 +224,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path());
         prepare(&config).unwrap();
-        fs::write(config.store_path(), "data").unwrap();
+        let mut header = [0; 100];
+        header[..16].copy_from_slice(b"SQLite format 3\0");
+        header[68] = 1;
+        fs::write(config.store_path(), header).unwrap();
         fs::remove_file(folder.path().join("data").join(KEY_FILE)).unwrap();
         let why = prepare(&config).unwrap_err().to_string();
         assert!(why.contains("is missing"), "{why}");

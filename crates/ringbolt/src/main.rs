@@ -6,8 +6,16 @@ mod commands;
 mod config;
 mod environment;
 mod first_start;
+mod front;
+mod house;
+mod local_api;
 mod logs;
+mod open_files;
+mod running;
 mod server;
+mod signals;
+mod welcome;
+mod wiring;
 
 use std::process::ExitCode;
 
@@ -16,7 +24,7 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use config::ConfigError;
 
-/// Returns memory to the system sooner than the default one, and keeps threads out of each other's way.
+/// Keeps threads out of each other's way, and gives back what is not used.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -40,7 +48,15 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Serve(settings) => commands::serve::run(settings),
         Command::Config(args) => commands::config::run(args),
-        _ => Ok(()),
+        Command::Doctor(args) => commands::doctor::run(args),
+        Command::Key(command) => commands::key::run(command),
+        Command::Backup(args) => commands::backup::run(args),
+        Command::Demo => commands::demo::run(),
+        Command::Version => {
+            println!("ringbolt {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
     }
 }

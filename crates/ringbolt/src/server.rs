@@ -17,9 +17,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use body::{RequestBody, TooSlow};
+pub(crate) use body::RequestBody;
 pub(crate) use connection::{Front, Peer};
-pub(crate) use tls::Certificates;
+pub(crate) use tls::{Certificates, chain};
 
 use crate::config::Config;
 use registry::Registry;

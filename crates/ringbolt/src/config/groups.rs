@@ -1,15 +1,16 @@
 //! Every setting there is, by group.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ringbolt_model::{RetrySchedule, SignatureHeaders};
+use ringbolt_net::EgressProxy;
 
 use super::setting::settings;
 use super::value::{
-    EncryptionKeys, HttpUrl, LogFormat, NameServers, Networks, Origins, ProxyUrl, Secret, Size,
+    EncryptionKeys, HttpUrl, LogFormat, NameServers, Networks, Origins, Ports, Secret, Size,
     StoreUrl,
 };
 
@@ -58,18 +59,23 @@ settings! {
     Delivery {
         /// Networks that endpoints may be in although they are private, such as `10.1.0.0/16`.
         allow_networks: Networks = "delivery.allow_networks", "";
+        /// Networks that endpoints may not be in although they are public, such as this machine's own.
+        deny_networks: Networks = "delivery.deny_networks", "";
+        /// Ports that endpoints may have although they are those of services that speak no HTTP.
+        allow_ports: Ports = "delivery.allow_ports", "";
         /// Whether endpoints may be plain `http://`.
         allow_http: bool = "delivery.allow_http", "true";
         /// The waits after the first, second, … failed attempt; each is drawn 20 % around its value.
         retry_schedule: RetrySchedule = "delivery.retry_schedule", "5s,5m,30m,2h,5h,10h,10h";
         /// The longest an attempt may take as a whole.
         timeout: Duration = "delivery.timeout", "15s";
-        /// The longest that connecting may take.
+        /// The longest that connecting may take, and then the TLS handshake.
         connect_timeout: Duration = "delivery.connect_timeout", "5s";
         /// Attempts in flight in all; they are shared fairly among the endpoints.
         max_in_flight: NonZeroU32 = "delivery.max_in_flight", "1024";
-        /// Attempts in flight to one endpoint that sets no number of its own.
-        concurrency: NonZeroU32 = "delivery.concurrency", "10";
+        /// Attempts in flight to one endpoint that sets no number of its own; about three times as many
+        /// while it answers promptly.
+        concurrency: NonZeroU16 = "delivery.concurrency", "10";
         /// Idle connections kept open in all.
         idle_connections: u32 = "delivery.idle_connections", "1024";
         /// Idle connections kept open to one host.
@@ -78,7 +84,7 @@ settings! {
         max_memory_bytes: Size = "delivery.max_memory_bytes", "64MiB";
         /// Deliveries held in memory while they wait; beyond it the store is the queue.
         max_memory_deliveries: NonZeroU32 = "delivery.max_memory_deliveries", "100000";
-        /// How long an endpoint may fail without a success before it is disabled.
+        /// How long an endpoint may fail without a success before it is disabled; `0s` for ever.
         disable_after: Duration = "delivery.disable_after", "5d";
         /// The User-Agent of attempts.
         user_agent: String = "delivery.user_agent", concat!("Ringbolt/", env!("CARGO_PKG_VERSION"));
@@ -87,7 +93,7 @@ settings! {
         signature_headers: SignatureHeaders = "delivery.signature_headers", "standard";
         /// A proxy that every attempt goes through: `http://` (CONNECT) or `socks5://`, with user and
         /// password where it asks for them. Proxies named in the environment are never used.
-        egress_proxy: Option<ProxyUrl> = "delivery.egress_proxy", "";
+        egress_proxy: Option<EgressProxy> = "delivery.egress_proxy", "";
     }
 }
 
@@ -108,7 +114,7 @@ settings! {
         max_payload: Size = "api.max_payload", "1MiB";
         /// The most endpoints that an application may have.
         max_endpoints_per_app: NonZeroU32 = "api.max_endpoints_per_app", "10000";
-        /// Origins of web pages that may call the API with a portal token; `*` for all.
+        /// Origins of web pages that may call the API with a portal token.
         cors_origins: Origins = "api.cors_origins", "";
         /// Whether `/metrics` is shown without a token.
         metrics_open: bool = "api.metrics_open", "false";

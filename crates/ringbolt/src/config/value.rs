@@ -4,8 +4,8 @@ mod lists;
 mod plain;
 mod secrets;
 
-pub(crate) use lists::{NameServers, Networks, Origins};
-pub(crate) use plain::{HttpUrl, LogFormat, ProxyUrl, Size, StoreUrl, format_size};
+pub(crate) use lists::{NameServers, Networks, Origins, Ports};
+pub(crate) use plain::{HttpUrl, LogFormat, Size, StoreUrl, format_size};
 pub(crate) use secrets::{EncryptionKeys, Secret};
 
 /// A kind of value that a setting can have.

@@ -50,7 +50,9 @@ impl<F: Front> Accepting<F> {
 
     fn take(&self, stream: TcpStream, peer: SocketAddr) {
         let Some(place) = self.registry.admit() else {
-            tracing::warn!(%peer, "connection refused: as many as allowed are busy");
+            if self.registry.first_refused_this_second() {
+                tracing::warn!(%peer, "connections are refused: as many as allowed are busy");
+            }
             return;
         };
         // Answers are written whole, so there is nothing to wait for. A failure costs speed only.

@@ -29,6 +29,8 @@ pub(super) struct Registry {
     /// Seconds since the start, as the sweep last saw them.
     seconds: Arc<AtomicU32>,
     finishing: AtomicBool,
+    /// The second in which somebody was last refused.
+    refused: AtomicU32,
 }
 
 /// What a connection is told.
@@ -150,6 +152,7 @@ impl Registry {
             began: Instant::now(),
             seconds: Arc::default(),
             finishing: AtomicBool::new(false),
+            refused: AtomicU32::new(u32::MAX),
         }
     }
 
@@ -180,6 +183,12 @@ impl Registry {
             id,
             activity,
         })
+    }
+
+    /// Whether nobody else was refused in this second, so that a flood does not flood the log.
+    pub(super) fn first_refused_this_second(&self) -> bool {
+        let now = self.seconds.load(Relaxed);
+        self.refused.swap(now, Relaxed) != now
     }
 
     /// Lets every connection answer what is in flight and end.

@@ -57,6 +57,22 @@ impl Value for NameServers {
     }
 }
 
+/// Ports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ports(pub(crate) Vec<u16>);
+
+impl Value for Ports {
+    const FORM: &'static str = "comma-separated ports, such as `25,6379`";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let port = |part: &str| match part.parse::<u16>() {
+            Ok(port) if port > 0 => Ok(port),
+            _ => Err(format!("`{part}` is no port")),
+        };
+        parts(text).map(port).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// Origins of web pages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origins(pub(crate) Vec<String>);
@@ -71,7 +87,6 @@ impl Value for Origins {
                 .or_else(|| part.strip_prefix("http://"));
             match host {
                 Some(host) if !host.is_empty() && !host.contains('/') => Ok(part.to_owned()),
-                None if part == "*" => Ok(part.to_owned()),
                 _ => Err(format!(
                     "`{part}` is no origin: scheme and host, without a path"
                 )),
@@ -115,8 +130,9 @@ mod tests {
 
     #[test]
     fn an_origin_has_no_path() {
-        assert!(Origins::parse("https://a.example,http://localhost:5173,*").is_ok());
+        assert!(Origins::parse("https://a.example,http://localhost:5173").is_ok());
         assert!(Origins::parse("https://a.example/").is_err());
         assert!(Origins::parse("a.example").is_err());
+        assert!(Origins::parse("*").is_err());
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ringbolt_model::schedule::parse_duration;
 use ringbolt_model::{RetrySchedule, SignatureHeaders};
+use ringbolt_net::EgressProxy;
 
 use super::Value;
 
@@ -37,6 +38,15 @@ impl Value for bool {
 
 impl Value for u32 {
     const FORM: &'static str = "whole number";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|_| format!("`{text}` is no such number"))
+    }
+}
+
+impl Value for NonZeroU16 {
+    const FORM: &'static str = "whole number from 1 to 65535";
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
@@ -205,27 +215,14 @@ impl fmt::Display for HttpUrl {
     }
 }
 
-/// The address of a proxy; it may hold a password, so it is treated as a secret.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct ProxyUrl(pub(crate) String);
-
-impl Value for ProxyUrl {
+impl Value for EgressProxy {
     const FORM: &'static str = "URL: `http://[USER:PASSWORD@]HOST:PORT` or `socks5://…`";
+    /// There may be a password in it.
     const SECRET: bool = true;
 
     fn parse(text: &str) -> Result<Self, String> {
-        let known = ["http://", "https://", "socks5://", "socks5h://"];
-        if known.iter().any(|scheme| text.starts_with(scheme)) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("it begins with neither http:// nor socks5://".into())
-        }
-    }
-}
-
-impl fmt::Debug for ProxyUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProxyUrl(…)")
+        text.parse()
+            .map_err(|why: ringbolt_net::SettingsError| why.to_string())
     }
 }
 
@@ -238,7 +235,7 @@ mod tests {
         assert_eq!(Size::parse("64MiB"), Ok(Size(64 << 20)));
         assert_eq!(Size::parse("1 mb"), Ok(Size(1_000_000)));
         assert_eq!(Size::parse("1500"), Ok(Size(1500)));
-        assert_eq!(Size::parse("999999999999GiB").is_err(), true);
+        assert!(Size::parse("999999999999GiB").is_err());
         assert_eq!(
             Size::parse("MiB"),
             Err("`MiB` is no size with a unit".into())

@@ -1,0 +1,78 @@
+//! An attempt the way an endpoint would get it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ringbolt_delivery::HttpSettings;
+use ringbolt_net::{Client, Exchange, HeaderBlock, Method, Report, Target, Timings};
+
+use super::Finding;
+
+/// Makes it, and tells what came of it.
+pub(super) async fn attempt(client: &Client, settings: &HttpSettings, url: &str) -> Vec<Finding> {
+    let target = match Target::parse(url, &settings.policy) {
+        Ok(target) => Arc::new(target),
+        Err(why) => return vec![Finding::Bad(format!("{url} cannot be an endpoint: {why}"))],
+    };
+    let mut headers = HeaderBlock::new();
+    if headers.push("content-type", "application/json").is_err() {
+        return vec![Finding::Bad("no request can be made".into())];
+    }
+    let exchange = Exchange {
+        target: &target,
+        method: Method::POST,
+        headers: &headers,
+        body: Bytes::from_static(br#"{"type":"ringbolt.doctor"}"#),
+        timeout: settings.timeout,
+        tls: None,
+    };
+    findings(url, &client.send(exchange).await)
+}
+
+fn findings(url: &str, report: &Report) -> Vec<Finding> {
+    let at = report
+        .address
+        .map(|address| format!(" at {address}"))
+        .unwrap_or_default();
+    let result = match &report.result {
+        Err(why) => Finding::Bad(format!("{url}{at}: {why} ({})", way_out(why.as_str()))),
+        Ok(reply) if (200..300).contains(&reply.status) => {
+            Finding::Good(format!("{url}{at} answered {}", reply.status))
+        }
+        Ok(reply) => Finding::Doubtful(format!(
+            "{url}{at} answered {}: it can be reached, but this counts as a failure",
+            reply.status,
+        )),
+    };
+    vec![result, Finding::Good(parts(&report.timings))]
+}
+
+/// What to do about a failure, by its word.
+fn way_out(word: &str) -> &'static str {
+    match word {
+        "blocked" => "private networks have to be allowed: delivery.allow_networks",
+        "port_blocked" => "that port has to be allowed: delivery.allow_ports",
+        "dns_not_found" | "dns_timeout" | "dns_failed" => "see net.resolver",
+        "tls" => "own certificates have to be trusted: net.extra_roots",
+        "connect_refused" => "nothing listens there",
+        "proxy" => "see delivery.egress_proxy",
+        _ => "see whether a firewall is in between",
+    }
+}
+
+fn parts(timings: &Timings) -> String {
+    let millis =
+        |span: Duration| format!("{}.{} ms", span.as_millis(), span.as_micros() % 1000 / 100);
+    let named = [
+        ("DNS", timings.dns),
+        ("connect", timings.connect),
+        ("TLS", timings.tls),
+        ("first byte", timings.first_byte),
+        ("total", Some(timings.total)),
+    ];
+    let shown = named
+        .iter()
+        .filter_map(|(name, span)| span.map(|span| format!("{name} {}", millis(span))));
+    shown.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,141 @@
+//! `ringbolt key`: API keys, through the API of the running server or on the file without one.
+
+mod on_file;
+mod over_api;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ringbolt_model::{Clock, Timestamp};
+use ringbolt_store::SqliteStore;
+
+use crate::cli::{KeyCommand, KeyCreate, Settings};
+use crate::clock::SystemClock;
+use crate::config::{Config, Layers};
+use crate::running::server_runs_on;
+use crate::{environment, first_start, wiring};
+use on_file::OnFile;
+use over_api::OverApi;
+
+/// Does it.
+pub(crate) fn run(command: KeyCommand) -> anyhow::Result<()> {
+    super::serve::runtime(1)?.block_on(async {
+        match command {
+            KeyCommand::Create(args) => create(args).await,
+            KeyCommand::List(args) => list(args.settings).await,
+            KeyCommand::Revoke(args) => revoke(&args.id, args.settings).await,
+        }
+    })
+}
+
+async fn create(args: KeyCreate) -> anyhow::Result<()> {
+    let (clock, keys) = open(args.settings)?;
+    let wanted = Wanted {
+        name: args.name,
+        role: args.role,
+        application: args.application,
+        expires_at: args.expires_in.map(|span| clock.now() + span),
+    };
+    let made = match keys {
+        Keys::OnFile(keys) => keys.create(wanted).await?,
+        Keys::OverApi(keys) => keys.create(wanted).await?,
+    };
+    // The token alone on standard output, so that a script can take it.
+    eprintln!("{} was made; its token is shown this once:", made.id);
+    println!("{}", made.token);
+    Ok(())
+}
+
+async fn list(settings: Settings) -> anyhow::Result<()> {
+    let (clock, keys) = open(settings)?;
+    let keys = match keys {
+        Keys::OnFile(keys) => keys.list().await?,
+        Keys::OverApi(keys) => keys.list().await?,
+    };
+    println!(
+        "{:<32}{:<8}{:<24}{:<10}{:<32}last used",
+        "id", "role", "name", "state", "application"
+    );
+    for key in keys {
+        println!(
+            "{:<32}{:<8}{:<24}{:<10}{:<32}{}",
+            key.id,
+            key.role,
+            key.name,
+            key.state(clock.now()),
+            key.application.as_deref().unwrap_or("all"),
+            key.last_used_at
+                .map_or("never".to_owned(), |time| time.to_string()),
+        );
+    }
+    Ok(())
+}
+
+async fn revoke(id: &str, settings: Settings) -> anyhow::Result<()> {
+    let (_, keys) = open(settings)?;
+    match keys {
+        Keys::OnFile(keys) => keys.revoke(id).await?,
+        Keys::OverApi(keys) => keys.revoke(id).await?,
+    }
+    println!("{id} is revoked");
+    Ok(())
+}
+
+/// Where the keys are reached.
+enum Keys {
+    OnFile(Box<OnFile>),
+    OverApi(OverApi),
+}
+
+/// A key that is to be made.
+struct Wanted {
+    name: String,
+    role: ringbolt_model::Role,
+    application: Option<String>,
+    expires_at: Option<Timestamp>,
+}
+
+/// A key that was made.
+struct Made {
+    id: String,
+    token: String,
+}
+
+/// A key, as it is listed.
+struct Listed {
+    id: String,
+    name: String,
+    role: String,
+    application: Option<String>,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    revoked: bool,
+}
+
+impl Listed {
+    fn state(&self, now: Timestamp) -> &'static str {
+        match self.expires_at {
+            _ if self.revoked => "revoked",
+            Some(end) if end <= now => "expired",
+            _ => "works",
+        }
+    }
+}
+
+/// That server, if one has the file, otherwise the file.
+fn open(settings: Settings) -> anyhow::Result<(Arc<dyn Clock>, Keys)> {
+    let layers = Layers::merge(settings.sources(environment::settings()))?;
+    let config = Config::read(&layers)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    if server_runs_on(config.store_path()) {
+        let token = first_start::existing_token(&config)?;
+        return Ok((clock, Keys::OverApi(OverApi::new(&config, token)?)));
+    }
+    let secrets = first_start::prepare(&config)?;
+    let settings = wiring::store(&config, &secrets.keys, Arc::clone(&clock));
+    let path = config.store_path().display();
+    let store =
+        SqliteStore::open(settings).with_context(|| format!("cannot open the store {path}"))?;
+    let on_file = OnFile::new(store, Arc::clone(&clock));
+    Ok((clock, Keys::OnFile(Box::new(on_file))))
+}

@@ -1,0 +1,109 @@
+//! `ringbolt serve`: the server, from its first moment to its last.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::Settings;
+use crate::clock::SystemClock;
+use crate::config::{Config, Layers};
+use crate::first_start::{self, Secrets};
+use crate::house::House;
+use crate::server::{Certificates, Door, Limits, Serving};
+use crate::signals::Signals;
+use crate::{environment, logs, open_files, welcome};
+
+/// Requests in flight are short; whoever is not done by then is cut off, so that attempts get the rest
+/// of the grace.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// Runs the server until it is told to end.
+pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
+    let layers = Layers::merge(settings.sources(environment::settings()))?;
+    let config = Config::read(&layers)?;
+    logs::start(config.log.format, environment::log_filter().as_deref())?;
+    open_files::raise(&config);
+    runtime(config.workers())?.block_on(serve(config))
+}
+
+/// The threads that do the work.
+pub(crate) fn runtime(workers: usize) -> anyhow::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    builder
+        .worker_threads(workers)
+        .thread_name("ringbolt")
+        .enable_all();
+    builder.build().context("cannot start threads")
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("cannot listen to signals")?;
+    let certificates = certificates(&config)?;
+    let door = Door::open(config.general.listen)?;
+    let secrets = first_start::prepare(&config)?;
+    let address = door.address();
+    let public_url = match &config.general.public_url {
+        Some(url) => url.to_string(),
+        None => config.own_url(address),
+    };
+
+    let clock = Arc::new(SystemClock::start());
+    let house = House::open(&config, &secrets, clock, public_url.clone()).await?;
+    let serving = door.serve(
+        house.front(&config),
+        Limits::of(&config),
+        certificates.clone(),
+    );
+    tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
+    remind_of_the_key(&secrets);
+    welcome::say(&config, &secrets, address);
+
+    signals.end(|| read_again(certificates.as_deref())).await;
+    tracing::info!(grace = ?config.runtime.shutdown_grace, "stopping; a second signal ends at once");
+    let impatience = TaskTracker::new();
+    impatience.spawn(signals.end_at_once());
+    close(serving, house, config.runtime.shutdown_grace).await;
+    Ok(())
+}
+
+/// Ends the door first, then what is behind it.
+async fn close(serving: Serving, house: House, grace: Duration) {
+    let end = Instant::now() + grace;
+    if !serving.close(grace.min(LAST_REQUESTS)).await {
+        tracing::warn!("requests that took too long were cut off");
+    }
+    house
+        .close(end.saturating_duration_since(Instant::now()))
+        .await;
+}
+
+fn certificates(config: &Config) -> anyhow::Result<Option<Arc<Certificates>>> {
+    match (&config.tls.certificate, &config.tls.key) {
+        (Some(certificate), Some(key)) => Ok(Some(Arc::new(Certificates::read(certificate, key)?))),
+        _ => Ok(None),
+    }
+}
+
+fn read_again(certificates: Option<&Certificates>) {
+    match certificates.map(Certificates::read_again) {
+        None => tracing::info!("SIGHUP: there is no certificate to read again"),
+        Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again"),
+        Some(Err(why)) => tracing::error!(
+            error = format!("{why:#}"),
+            "SIGHUP: the certificate cannot be used; the one before stays",
+        ),
+    }
+}
+
+fn remind_of_the_key(secrets: &Secrets) {
+    if let (true, Some(path)) = (secrets.key_is_new, &secrets.key_file) {
+        tracing::warn!(
+            path = %path.display(),
+            "an encryption key was made: it belongs into the backup, without it secrets are lost",
+        );
+    }
+}

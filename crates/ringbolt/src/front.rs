@@ -1,0 +1,125 @@
+//! The front of the house: who asks, and which way their request goes.
+
+use std::net::IpAddr;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{Either, Full};
+use ringbolt_api::{Api, HotRoute};
+use ringbolt_gate::ClientAddress;
+use tower::ServiceExt as _;
+
+use crate::config::value::Networks;
+use crate::server::{Front, Peer, RequestBody};
+
+/// What proxies say about whom they speak for.
+const FORWARDED: &str = "x-forwarded-for";
+
+/// Answers every request: the route of messages first, then all others.
+pub(crate) struct Inbound {
+    hot: HotRoute,
+    router: Router,
+    trusted: Networks,
+}
+
+impl Inbound {
+    /// In front of this API, behind these proxies.
+    pub(crate) fn new(api: &Api, trusted: Networks) -> Self {
+        Self {
+            hot: api.hot(),
+            router: api.router(),
+            trusted,
+        }
+    }
+}
+
+impl Front for Inbound {
+    type Body = Either<Full<Bytes>, Body>;
+
+    async fn answer(&self, mut request: Request<RequestBody>, peer: Peer) -> Response<Self::Body> {
+        let client = client(peer.address.ip(), request.headers(), &self.trusted);
+        request.extensions_mut().insert(ClientAddress(client));
+        if HotRoute::matches(request.method(), request.uri().path()) {
+            return self.hot.serve(request).await.map(Either::Left);
+        }
+        match self.router.clone().oneshot(request.map(Body::new)).await {
+            Ok(answer) => answer.map(Either::Right),
+            Err(never) => match never {},
+        }
+    }
+}
+
+/// Whose request it is: the address that the last trusted proxy saw. What anybody else wrote into the
+/// header is their own invention.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
+    let mut client = peer.to_canonical();
+    if !trusted.contain(client) {
+        return client;
+    }
+    let lines = headers.get_all(FORWARDED).iter().rev();
+    let hops = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    for hop in hops {
+        match address(hop.trim()) {
+            Some(hop) => client = hop,
+            None => break,
+        }
+        if !trusted.contain(client) {
+            break;
+        }
+    }
+    client
+}
+
+/// Some proxies add the port.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || {
+        text.parse::<std::net::SocketAddr>()
+            .map(|address| address.ip())
+    };
+    text.parse()
+        .or_else(|_| with_port())
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::value::Value as _;
+
+    fn seen(peer: &str, forwarded: &[&str]) -> String {
+        let trusted = Networks::parse("10.0.0.0/8,::1").unwrap();
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append(FORWARDED, line.parse().unwrap());
+        }
+        client(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        assert_eq!(seen("203.0.113.7", &["198.51.100.1"]), "203.0.113.7");
+        assert_eq!(seen("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(seen("::ffff:10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn what_a_client_claims_about_itself_is_not_believed() {
+        assert_eq!(
+            seen("10.0.0.1", &["1.1.1.1, 198.51.100.1, 10.0.0.2"]),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            seen("10.0.0.1", &["1.1.1.1", "198.51.100.1:4711"]),
+            "198.51.100.1"
+        );
+        assert_eq!(
+            seen("10.0.0.1", &["198.51.100.1, nonsense, 10.0.0.2"]),
+            "10.0.0.2"
+        );
+        assert_eq!(seen("::1", &["[2001:db8::1]:80"]), "2001:db8::1");
+    }
+}

@@ -1,0 +1,104 @@
+//! Store, machine and API, put together and taken down again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use ringbolt_api::Api;
+use ringbolt_delivery::Driver;
+use ringbolt_model::Clock;
+use ringbolt_store::SqliteStore;
+use tokio::time::{Instant, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::first_start::Secrets;
+use crate::front::Inbound;
+use crate::wiring;
+
+/// How often it is noted when API keys were last used.
+const NOTE_USES: Duration = Duration::from_secs(60);
+
+/// Everything behind the door.
+pub(crate) struct House {
+    store: Arc<SqliteStore>,
+    driver: Driver,
+    api: Api,
+    background: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl House {
+    /// Opens the store and starts the machine on it.
+    ///
+    /// # Errors
+    /// If the store cannot be opened, or a setting cannot be used.
+    pub(crate) async fn open(
+        config: &Config,
+        secrets: &Secrets,
+        clock: Arc<dyn Clock>,
+        public_url: String,
+    ) -> anyhow::Result<Self> {
+        let settings = wiring::driver(config)?;
+        let path = config.store_path().display();
+        let store = SqliteStore::open(wiring::store(config, &secrets.keys, Arc::clone(&clock)))
+            .with_context(|| format!("cannot open the store {path}"))?;
+        let store = Arc::new(store);
+        let (handle, driver) = ringbolt_delivery::start(settings, store.clone(), clock).await?;
+        let api = Api::new(
+            wiring::api(config, &secrets.admin_token, public_url),
+            handle,
+        )?;
+        let (background, closing) = (TaskTracker::new(), CancellationToken::new());
+        background.spawn(note_uses(api.clone(), closing.clone()));
+        Ok(Self {
+            store,
+            driver,
+            api,
+            background,
+            closing,
+        })
+    }
+
+    /// What answers requests.
+    pub(crate) fn front(&self, config: &Config) -> Inbound {
+        Inbound::new(&self.api, config.general.trusted_proxies.clone())
+    }
+
+    /// Ends everything, the store last. No request may come any more.
+    pub(crate) async fn close(self, grace: Duration) {
+        let end = Instant::now() + grace;
+        self.closing.cancel();
+        self.background.close();
+        // Changes that were begun are short; they end before the machine that they tell of them.
+        if timeout(grace, self.api.finish()).await.is_err() {
+            tracing::warn!("changes were cut off");
+        }
+        self.background.wait().await;
+        self.driver
+            .stop(end.saturating_duration_since(Instant::now()))
+            .await;
+        let store = self.store;
+        // It blocks until what is queued is on disk.
+        if let Err(why) = tokio::task::spawn_blocking(move || store.close()).await {
+            tracing::error!(error = %why, "the store did not close");
+        }
+    }
+}
+
+async fn note_uses(api: Api, closing: CancellationToken) {
+    let mut minutes = interval(NOTE_USES);
+    loop {
+        let last = tokio::select! {
+            () = closing.cancelled() => true,
+            _ = minutes.tick() => false,
+        };
+        if let Err(why) = api.note_uses().await {
+            tracing::warn!(error = %why, "when API keys were last used could not be noted");
+        }
+        if last {
+            return;
+        }
+    }
+}

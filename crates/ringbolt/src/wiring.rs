@@ -1,0 +1,139 @@
+//! What each crate below is told, from what is configured.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ringbolt_api::ApiSettings;
+use ringbolt_delivery::{DriverSettings, HttpSettings};
+use ringbolt_gate::token::TokenHash;
+use ringbolt_model::Clock;
+use ringbolt_net::{ClientSettings, Guard, Limits, ResolverSettings, TargetPolicy};
+use ringbolt_store::SqliteSettings;
+
+use crate::config::value::{EncryptionKeys, Secret, Size};
+use crate::config::{Config, ConfigError, Problem};
+
+/// The store's settings.
+pub(crate) fn store(
+    config: &Config,
+    keys: &EncryptionKeys,
+    clock: Arc<dyn Clock>,
+) -> SqliteSettings {
+    let keys = keys.reveal().iter().map(|key| **key).collect();
+    SqliteSettings {
+        retention: config.retention.content,
+        max_endpoints_per_app: count(config.api.max_endpoints_per_app.get()),
+        ..SqliteSettings::new(config.store_path().to_owned(), keys, clock)
+    }
+}
+
+/// The machine's settings.
+///
+/// # Errors
+/// If a file that is named cannot be read.
+pub(crate) fn driver(config: &Config) -> anyhow::Result<DriverSettings> {
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).context("the operating system gives no randomness")?;
+    Ok(DriverSettings {
+        engine: engine(config),
+        seed: u64::from_ne_bytes(seed),
+        // One server has a SQLite file to itself, so there is one node.
+        node: 0,
+        http: http(config)?,
+    })
+}
+
+/// How requests to endpoints are made.
+///
+/// # Errors
+/// If a file that is named cannot be read.
+pub(crate) fn http(config: &Config) -> anyhow::Result<HttpSettings> {
+    let client = client(config)?;
+    let beside = TargetPolicy::beside(&client.guard);
+    Ok(HttpSettings {
+        policy: TargetPolicy {
+            https_only: !config.delivery.allow_http,
+            ..beside
+        },
+        client,
+        timeout: config.delivery.timeout,
+        signature_headers: config.delivery.signature_headers,
+    })
+}
+
+fn client(config: &Config) -> anyhow::Result<ClientSettings> {
+    let (delivery, net) = (&config.delivery, &config.net);
+    let guard = Guard::new(delivery.allow_networks.0.clone())
+        .deny(delivery.deny_networks.0.clone())
+        .allow_ports(delivery.allow_ports.0.clone());
+    let name_servers = Some(net.resolver.0.clone()).filter(|servers| !servers.is_empty());
+    Ok(ClientSettings {
+        guard,
+        resolver: ResolverSettings {
+            name_servers,
+            ..ResolverSettings::default()
+        },
+        extra_roots_pem: extra_roots(config)?,
+        proxy: delivery.egress_proxy.clone(),
+        user_agent: delivery.user_agent.clone(),
+        limits: Limits {
+            connect_timeout: delivery.connect_timeout,
+            tls_timeout: delivery.connect_timeout,
+            max_idle_total: count(delivery.idle_connections),
+            max_idle_per_host: count(delivery.idle_connections_per_host),
+            ..Limits::default()
+        },
+        ..ClientSettings::default()
+    })
+}
+
+fn extra_roots(config: &Config) -> Result<Vec<u8>, ConfigError> {
+    let Some(path) = &config.net.extra_roots else {
+        return Ok(Vec::new());
+    };
+    let wrong = |why: std::io::Error| format!("cannot read {}: {why}", path.display());
+    std::fs::read(path)
+        .map_err(|why| ConfigError::of(Problem::about("net.extra_roots", &wrong(why))))
+}
+
+fn engine(config: &Config) -> ringbolt_engine::Settings {
+    let delivery = &config.delivery;
+    let mut settings = ringbolt_engine::Settings {
+        in_flight: count(delivery.max_in_flight.get()),
+        concurrency: delivery.concurrency.get(),
+        // 10 grows to 32: enough to keep a fast endpoint busy.
+        concurrency_max: delivery.concurrency.get().saturating_mul(16).div_ceil(5),
+        schedule: delivery.retry_schedule.clone(),
+        ..ringbolt_engine::Settings::default()
+    };
+    settings.health.disable_after = delivery.disable_after;
+    settings.health.apart = settings.health.apart.min(delivery.disable_after);
+    // One lane never takes all of the memory.
+    settings.memory.bytes = size(delivery.max_memory_bytes);
+    settings.memory.lane_bytes = size(delivery.max_memory_bytes) / 4;
+    settings.memory.deliveries = count(delivery.max_memory_deliveries.get());
+    settings.memory.lane_deliveries = settings
+        .memory
+        .lane_deliveries
+        .min(settings.memory.deliveries);
+    settings
+}
+
+/// The API's settings.
+pub(crate) fn api(config: &Config, admin_token: &Secret, public_url: String) -> ApiSettings {
+    ApiSettings {
+        public_url,
+        admin_token: TokenHash::of(admin_token.reveal()),
+        max_payload: size(config.api.max_payload),
+        cors_origins: config.api.cors_origins.0.clone(),
+        metrics_open: config.api.metrics_open,
+    }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn size(Size(bytes): Size) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

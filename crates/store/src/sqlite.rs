@@ -25,6 +25,8 @@ mod queue;
 mod readers;
 mod reencrypt;
 mod retention;
+#[cfg(test)]
+pub(crate) mod tests;
 mod upkeep;
 mod writer;
 

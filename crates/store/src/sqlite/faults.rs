@@ -10,6 +10,7 @@ use rusqlite::{Connection, Error, ffi};
 pub(crate) struct Faults {
     before: Arc<AtomicU32>,
     after: Arc<AtomicU32>,
+    pages: Arc<AtomicU32>,
 }
 
 impl Faults {
@@ -21,6 +22,20 @@ impl Faults {
     /// The next `count` commits report a failure although they are on disk, as a failed sync may.
     pub(crate) fn doubt_commits(&self, count: u32) {
         self.after.store(count, SeqCst);
+    }
+
+    /// The file grows no further than it is, as on a full disk, or as far as it likes.
+    pub(crate) fn let_grow(&self, grow: bool) {
+        self.pages
+            .store(if grow { u32::MAX >> 2 } else { 1 }, SeqCst);
+    }
+
+    /// Sets how far the file may grow.
+    pub(super) fn limit(&self, conn: &Connection) -> Result<(), Error> {
+        match self.pages.load(SeqCst) {
+            0 => Ok(()),
+            pages => conn.query_row(&format!("PRAGMA max_page_count = {pages}"), (), |_| Ok(())),
+        }
     }
 
     /// Commits, unless a fault is due.

@@ -33,8 +33,7 @@ impl Writer {
         } = self;
         let conn = conn.as_ref().ok_or_else(super::lost)?;
         let watermarks = &shared.watermarks;
-        conn.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
-        watermarks.refresh(conn)?;
+        shared.begin(conn)?;
         if let Some(doubt) = doubt {
             doubt.resolve(conn, marks)?;
         }

@@ -97,11 +97,21 @@ impl Shared {
         }
     }
 
+    /// Begins a transaction.
+    pub(super) fn begin(&self, conn: &Connection) -> Result<(), rusqlite::Error> {
+        #[cfg(test)]
+        self.faults.limit(conn)?;
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute(())?;
+        self.watermarks.refresh(conn)
+    }
+
+    /// Commits it.
     #[cfg(test)]
     pub(super) fn commit(&self, conn: &Connection) -> Result<(), rusqlite::Error> {
         self.faults.commit(conn)
     }
 
+    /// Commits it.
     #[cfg(not(test))]
     #[expect(clippy::unused_self, reason = "tests order faults through it")]
     pub(super) fn commit(&self, conn: &Connection) -> Result<(), rusqlite::Error> {

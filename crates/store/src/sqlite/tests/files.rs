@@ -1,0 +1,148 @@
+//! Which files are opened, and which are refused.
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::ground::{KEY, TempStore, settings};
+use crate::conformance::{Bench, Ground};
+use crate::{OpenError, SqliteSettings, SqliteStore};
+
+fn open(folder: &TempDir) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(settings(folder.path().join("store.db")))
+}
+
+fn raw(folder: &TempDir) -> Connection {
+    Connection::open(folder.path().join("store.db")).unwrap()
+}
+
+#[test]
+fn a_second_server_on_a_file_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let first = open(&folder).unwrap();
+    let error = open(&folder).unwrap_err();
+    assert!(matches!(&error, OpenError::InUse(path) if path.ends_with("store.db")));
+    drop(first);
+    open(&folder).unwrap();
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let text = "a diary, long enough to be taken for something that it is not. ".repeat(20);
+    std::fs::write(folder.path().join("store.db"), &text).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::NotOurs)));
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("store.db")).unwrap(),
+        text
+    );
+
+    let folder = TempDir::new().unwrap();
+    raw(&folder)
+        .execute_batch("CREATE TABLE diary (day TEXT)")
+        .unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::NotOurs)));
+}
+
+#[test]
+fn a_newer_or_changed_schema_is_refused() {
+    let folder = TempDir::new().unwrap();
+    drop(open(&folder).unwrap());
+    drop(open(&folder).unwrap());
+    raw(&folder)
+        .execute("INSERT INTO migration VALUES (9, 'later', x'00', 0)", ())
+        .unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::Newer { .. })));
+    raw(&folder)
+        .execute_batch("DELETE FROM migration WHERE number = 9")
+        .unwrap();
+    drop(open(&folder).unwrap());
+    raw(&folder)
+        .execute_batch("UPDATE migration SET checksum = x'00'")
+        .unwrap();
+    assert!(matches!(
+        open(&folder),
+        Err(OpenError::Changed {
+            migration: "0001_house"
+        })
+    ));
+}
+
+#[tokio::test]
+async fn another_key_is_refused_and_a_list_with_the_old_one_is_taken() {
+    let ground = TempStore::new();
+    let folder = ground.folder.clone();
+    let path = folder.path().join("store.db");
+    let with = |keys| {
+        SqliteStore::open(SqliteSettings {
+            keys,
+            ..settings(path.clone())
+        })
+    };
+    let endpoint = {
+        let bench = Bench::on(ground).await;
+        let app = bench.app().await;
+        bench.endpoint(app).await
+    };
+    assert!(matches!(
+        with(vec![[6; 32]].into()),
+        Err(OpenError::WrongKey)
+    ));
+    assert!(matches!(with(Vec::new().into()), Err(OpenError::NoKey)));
+    let store = with(vec![[6; 32], KEY].into()).unwrap();
+    assert!(
+        crate::Catalogue::destination(&store, endpoint)
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn secrets_cannot_be_read_from_the_file() {
+    let ground = TempStore::new();
+    let folder = ground.folder.clone();
+    let bench = Bench::on(ground).await;
+    let app = bench.app().await;
+    let new = bench.new_endpoint(app);
+    let secret = new.secrets.current.expose();
+    bench.store.create_endpoint(new).await.unwrap();
+    drop(bench);
+    let file = std::fs::read(folder.path().join("store.db")).unwrap();
+    let holds = |part: &[u8]| file.windows(part.len()).any(|window| window == part);
+    assert!(holds(b"https://example.com/hook"));
+    assert!(!holds(&secret.as_bytes()[6..30]));
+}
+
+#[tokio::test]
+async fn what_is_queued_is_written_before_it_closes() {
+    let ground = TempStore::new();
+    let (store, folder) = (ground.store.clone(), ground.folder.clone());
+    let bench = Bench::on(ground).await;
+    let app = bench.app().await;
+    for _ in 0..50 {
+        let accept = bench.to_accept(bench.message(app), &[]);
+        bench.store.submit(crate::Write::Accept(accept)).unwrap();
+    }
+    store.close();
+    let answers = bench.receipts(50).await;
+    assert_eq!(answers.len(), 50);
+    let late = bench.to_accept(bench.message(app), &[]);
+    assert!(bench.store.submit(crate::Write::Accept(late)).is_err());
+    assert!(bench.store.pending().await.is_err());
+    assert!(
+        bench
+            .store
+            .expunge_event_type("a".parse().unwrap())
+            .await
+            .is_err()
+    );
+    let count: i64 = raw(&folder)
+        .query_row("SELECT count(*) FROM message", (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(count, 50);
+}
+
+#[test]
+fn a_crashed_store_opens() {
+    let ground = TempStore::new();
+    assert_eq!(ground.after_crash().store().health().problem, None);
+}

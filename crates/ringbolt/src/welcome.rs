@@ -69,7 +69,7 @@ fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
     };
     let curl = |path: &str, json: &str| {
         format!(
-            "curl -sS{insecure} {url}/api/v1/{path} -H \"Authorization: Bearer {token}\" -d '{json}'; echo\n"
+            "curl -sS{insecure} \"{url}/api/v1/{path}\" -H \"Authorization: Bearer {token}\" -d '{json}'; echo\n"
         )
     };
     text.push_str(

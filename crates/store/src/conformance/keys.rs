@@ -34,9 +34,16 @@ fn key(bench: &Bench, hash: u8, app: Option<AppId>) -> ApiKey {
 async fn a_key_is_found_by_the_hash_of_its_token(bench: &Bench) {
     let app = bench.app().await;
     let key = key(bench, 1, Some(app));
-    bench.store.create_key(key.clone()).await.expect("it is stored");
+    bench
+        .store
+        .create_key(key.clone())
+        .await
+        .expect("it is stored");
     assert_eq!(bench.store.key_by_hash([1; 32]).await.as_ref(), Ok(&key));
-    assert_eq!(bench.store.key_by_hash([2; 32]).await, Err(StoreError::NotFound));
+    assert_eq!(
+        bench.store.key_by_hash([2; 32]).await,
+        Err(StoreError::NotFound)
+    );
     let again = bench.store.create_key(key).await;
     assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
 }
@@ -50,36 +57,73 @@ async fn keys_are_listed_for_all_or_one_application(bench: &Bench) {
         bench.store.create_key(key).await.expect("it is stored");
     }
     let list = async |app, order, after, limit| {
-        let listing = bench.store.keys(app, Page { limit, order, after }).await;
+        let listing = bench
+            .store
+            .keys(
+                app,
+                Page {
+                    limit,
+                    order,
+                    after,
+                },
+            )
+            .await;
         let listing = listing.expect("a page is read");
         let found: Vec<KeyId> = listing.items.iter().map(|key| key.id).collect();
         (found, listing.done)
     };
-    assert_eq!(list(None, Order::Ascending, None, 9).await, (ids.clone(), true));
+    assert_eq!(
+        list(None, Order::Ascending, None, 9).await,
+        (ids.clone(), true)
+    );
     let first_two = vec![ids[3], ids[2]];
-    assert_eq!(list(None, Order::Descending, None, 2).await, (first_two, false));
+    assert_eq!(
+        list(None, Order::Descending, None, 2).await,
+        (first_two, false)
+    );
     let rest = vec![ids[1], ids[0]];
-    assert_eq!(list(None, Order::Descending, Some(ids[2]), 2).await, (rest, true));
-    assert_eq!(list(Some(app), Order::Ascending, None, 9).await, (vec![ids[0], ids[2]], true));
+    assert_eq!(
+        list(None, Order::Descending, Some(ids[2]), 2).await,
+        (rest, true)
+    );
+    assert_eq!(
+        list(Some(app), Order::Ascending, None, 9).await,
+        (vec![ids[0], ids[2]], true)
+    );
 }
 
 async fn a_revoked_key_is_revoked_once(bench: &Bench) {
     let key = key(bench, 1, None);
-    bench.store.create_key(key.clone()).await.expect("it is stored");
+    bench
+        .store
+        .create_key(key.clone())
+        .await
+        .expect("it is stored");
     let first = bench.now();
     assert_eq!(bench.store.revoke_key(key.id, first).await, Ok(()));
     let later = first + Duration::from_secs(60);
     assert_eq!(bench.store.revoke_key(key.id, later).await, Ok(()));
-    let revoked = bench.store.key_by_hash([1; 32]).await.expect("it is still listed");
+    let revoked = bench
+        .store
+        .key_by_hash([1; 32])
+        .await
+        .expect("it is still listed");
     assert_eq!(revoked.revoked_at, Some(first));
     assert!(!revoked.works_at(later));
     let unknown = KeyId::from(key.id.raw() + 1);
-    assert_eq!(bench.store.revoke_key(unknown, first).await, Err(StoreError::NotFound));
+    assert_eq!(
+        bench.store.revoke_key(unknown, first).await,
+        Err(StoreError::NotFound)
+    );
 }
 
 async fn a_key_remembers_its_last_use(bench: &Bench) {
     let key = key(bench, 1, None);
-    bench.store.create_key(key.clone()).await.expect("it is stored");
+    bench
+        .store
+        .create_key(key.clone())
+        .await
+        .expect("it is stored");
     let now = bench.now();
     let earlier = now - Duration::from_secs(60);
     let unknown = KeyId::from(key.id.raw() + 1);

@@ -9,7 +9,8 @@ use ringbolt_model::{
 
 use super::{Bench, Ground, run};
 use crate::{
-    Accept, AppRef, EndpointRef, KeptAnswer, MessageFilter, MessageRef, Order, Page, Settled, StoreError, Write,
+    Accept, AppRef, EndpointRef, KeptAnswer, MessageFilter, MessageRef, Order, Page, Settled,
+    StoreError, Write,
 };
 
 /// The retention that a store of this suite has.
@@ -59,7 +60,11 @@ async fn stored(bench: &Bench, app: AppId, endpoint: EndpointId) -> Vec<MessageI
 }
 
 async fn exists(bench: &Bench, app: AppId, message: MessageId) -> bool {
-    match bench.store.message(app, MessageRef::Id(message), false).await {
+    match bench
+        .store
+        .message(app, MessageRef::Id(message), false)
+        .await
+    {
         Ok(_) => true,
         Err(error) => {
             assert_eq!(error, StoreError::NotFound);
@@ -69,8 +74,15 @@ async fn exists(bench: &Bench, app: AppId, message: MessageId) -> bool {
 }
 
 async fn owed(bench: &Bench, endpoint: EndpointId) -> usize {
-    let page = Page { limit: 9_999, order: Order::Ascending, after: None };
-    let listing = bench.store.endpoint_messages(endpoint, MessageFilter::default(), page).await;
+    let page = Page {
+        limit: 9_999,
+        order: Order::Ascending,
+        after: None,
+    };
+    let listing = bench
+        .store
+        .endpoint_messages(endpoint, MessageFilter::default(), page)
+        .await;
     listing.expect("a page is read").items.len()
 }
 
@@ -85,19 +97,38 @@ async fn content_goes_when_its_time_is_over(bench: &Bench) {
         ..bench.to_accept(message, &[])
     };
     bench.accept(accept).await.expect("it is accepted");
-    bench.settle(app, (id, other), false, Settled::Delivered).await;
+    bench
+        .settle(app, (id, other), false, Settled::Delivered)
+        .await;
 
-    assert_eq!(tidy(bench, bench.now() + DAY - Duration::from_secs(1)).await, 0);
+    assert_eq!(
+        tidy(bench, bench.now() + DAY - Duration::from_secs(1)).await,
+        0
+    );
     let read = async || bench.store.message(app, MessageRef::Id(id), true).await;
     assert!(read().await.expect("it is there").payload.is_some());
 
     bench.pass(DAY);
-    assert_eq!(tidy(bench, bench.now()).await, 1, "the unfinished delivery has ended");
+    assert_eq!(
+        tidy(bench, bench.now()).await,
+        1,
+        "the unfinished delivery has ended"
+    );
     assert!(read().await.expect("it is there").payload.is_none());
-    assert_eq!(bench.state(app, id, endpoint).await, Some(DeliveryState::Failed));
-    assert_eq!(bench.state(app, id, other).await, Some(DeliveryState::Delivered));
+    assert_eq!(
+        bench.state(app, id, endpoint).await,
+        Some(DeliveryState::Failed)
+    );
+    assert_eq!(
+        bench.state(app, id, other).await,
+        Some(DeliveryState::Delivered)
+    );
     let (since, until) = (super::START, bench.now());
-    let counts = bench.store.endpoint_counts(endpoint, since, until).await.expect("counted");
+    let counts = bench
+        .store
+        .endpoint_counts(endpoint, since, until)
+        .await
+        .expect("counted");
     assert_eq!((counts.fail, counts.pending), (1, 0));
 }
 
@@ -121,9 +152,15 @@ async fn messages_go_when_retention_is_over(bench: &Bench) {
     bench.write(tries.collect()).await;
     bench.pass(RETENTION + DAY);
     let young = bench.accepted(app, &[endpoint]).await;
-    bench.settle(app, (young, endpoint), true, Settled::Delivered).await;
+    bench
+        .settle(app, (young, endpoint), true, Settled::Delivered)
+        .await;
     let parked_deliveries = 1 + targets.len();
-    assert_eq!(tidy(bench, bench.now()).await, parked_deliveries, "parked deliveries have ended");
+    assert_eq!(
+        tidy(bench, bench.now()).await,
+        parked_deliveries,
+        "parked deliveries have ended"
+    );
     for message in [parked, delivered, wide] {
         assert!(!exists(bench, app, message).await);
     }
@@ -139,11 +176,24 @@ async fn nothing_within_retention_goes(bench: &Bench) {
     let endpoint = bench.endpoint(app).await;
     let pending = bench.accepted_stored(app, &[endpoint]).await;
     let failed = bench.accepted(app, &[endpoint]).await;
-    bench.settle(app, (failed, endpoint), true, Settled::Failed(FinalReason::Exhausted)).await;
+    bench
+        .settle(
+            app,
+            (failed, endpoint),
+            true,
+            Settled::Failed(FinalReason::Exhausted),
+        )
+        .await;
     bench.pass(RETENTION - DAY);
     assert_eq!(tidy(bench, bench.now()).await, 0);
-    assert_eq!(bench.state(app, pending, endpoint).await, Some(DeliveryState::Pending));
-    assert_eq!(bench.state(app, failed, endpoint).await, Some(DeliveryState::Failed));
+    assert_eq!(
+        bench.state(app, pending, endpoint).await,
+        Some(DeliveryState::Pending)
+    );
+    assert_eq!(
+        bench.state(app, failed, endpoint).await,
+        Some(DeliveryState::Failed)
+    );
     assert_eq!(bench.due(endpoint).await, [pending]);
 }
 
@@ -154,7 +204,9 @@ async fn what_is_in_memory_outlives_retention(bench: &Bench) {
     bench.pass(RETENTION + DAY);
     tidy(bench, bench.now()).await;
     assert!(exists(bench, app, message).await);
-    bench.settle(app, (message, endpoint), true, Settled::Delivered).await;
+    bench
+        .settle(app, (message, endpoint), true, Settled::Delivered)
+        .await;
     tidy(bench, bench.now()).await;
     assert!(!exists(bench, app, message).await);
 }
@@ -165,9 +217,17 @@ async fn a_deleted_endpoint_is_owed_nothing(bench: &Bench) {
     stored(bench, app, endpoint).await;
     stored(bench, app, endpoint).await;
     bench.accepted_stored(app, &[other]).await;
-    bench.store.delete_endpoint(app, EndpointRef::Id(endpoint)).await.expect("it is deleted");
+    bench
+        .store
+        .delete_endpoint(app, EndpointRef::Id(endpoint))
+        .await
+        .expect("it is deleted");
     bench.pass(Duration::from_secs(60));
-    assert_eq!(tidy(bench, bench.now()).await, 0, "cancelled is not expired");
+    assert_eq!(
+        tidy(bench, bench.now()).await,
+        0,
+        "cancelled is not expired"
+    );
     assert_eq!(bench.store.pending().await, Ok(1));
     assert_eq!(bench.due(other).await.len(), 1);
 }
@@ -190,7 +250,11 @@ async fn a_deleted_application_goes_with_all_that_it_owns(bench: &Bench) {
         revoked_at: None,
     };
     bench.store.create_key(key).await.expect("it is stored");
-    bench.store.delete_application(AppRef::Id(app)).await.expect("it is deleted");
+    bench
+        .store
+        .delete_application(AppRef::Id(app))
+        .await
+        .expect("it is deleted");
     bench.pass(Duration::from_secs(60));
     tidy(bench, bench.now()).await;
     messages.push(in_memory);
@@ -201,16 +265,29 @@ async fn a_deleted_application_goes_with_all_that_it_owns(bench: &Bench) {
     assert!(exists(bench, other, theirs).await);
     let gone = bench.store.key_by_hash([1; 32]).await;
     assert_eq!(gone.map(|_| ()), Err(StoreError::NotFound));
-    bench.settle(app, (in_memory, endpoint), true, Settled::Delivered).await;
+    bench
+        .settle(app, (in_memory, endpoint), true, Settled::Delivered)
+        .await;
 }
 
 async fn old_answers_and_keys_go(bench: &Bench) {
     let now = bench.now();
-    let answer =
-        KeptAnswer { body_digest: [2; 16], status: 201, answer: Bytes::from_static(b"{}") };
-    bench.store.keep_answer([1; 16], answer.clone(), now).await.expect("it is kept");
+    let answer = KeptAnswer {
+        body_digest: [2; 16],
+        status: 201,
+        answer: Bytes::from_static(b"{}"),
+    };
+    bench
+        .store
+        .keep_answer([1; 16], answer.clone(), now)
+        .await
+        .expect("it is kept");
     let later = now + DAY;
-    bench.store.keep_answer([9; 16], answer, later).await.expect("it is kept");
+    bench
+        .store
+        .keep_answer([9; 16], answer, later)
+        .await
+        .expect("it is kept");
     for (hash, revoked_at) in [(1, Some(now)), (2, None)] {
         let key = ApiKey {
             id: bench.ids.next(now),
@@ -225,9 +302,22 @@ async fn old_answers_and_keys_go(bench: &Bench) {
         bench.store.create_key(key).await.expect("it is stored");
     }
     tidy(bench, later + Duration::from_secs(1)).await;
-    assert_eq!(bench.store.kept_answer([1; 16], now).await, Ok(None), "it is gone for good");
-    assert!(bench.store.kept_answer([9; 16], later).await.is_ok_and(|kept| kept.is_some()));
-    assert!(bench.store.key_by_hash([1; 32]).await.is_ok(), "revoked keys are listed for a while");
+    assert_eq!(
+        bench.store.kept_answer([1; 16], now).await,
+        Ok(None),
+        "it is gone for good"
+    );
+    assert!(
+        bench
+            .store
+            .kept_answer([9; 16], later)
+            .await
+            .is_ok_and(|kept| kept.is_some())
+    );
+    assert!(
+        bench.store.key_by_hash([1; 32]).await.is_ok(),
+        "revoked keys are listed for a while"
+    );
     tidy(bench, later + RETENTION).await;
     let gone = bench.store.key_by_hash([1; 32]).await;
     assert_eq!(gone.map(|_| ()), Err(StoreError::NotFound));

@@ -16,7 +16,10 @@ pub(in crate::sqlite) const BY_KEY: &str = "SELECT body, status, answer FROM ide
 
 /// Where the answer under a key is sealed to.
 pub(in crate::sqlite) const fn place(key: &[u8]) -> Place<'_> {
-    Place { column: "idempotency.answer", row: key }
+    Place {
+        column: "idempotency.answer",
+        row: key,
+    }
 }
 
 #[async_trait]
@@ -42,7 +45,13 @@ impl Answers for SqliteStore {
                 "INSERT OR REPLACE INTO idempotency (key, body, at, status, answer) \
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![key, answer.body_digest, now.as_micros(), answer.status, sealed])?;
+            .execute(params![
+                key,
+                answer.body_digest,
+                now.as_micros(),
+                answer.status,
+                sealed
+            ])?;
             Ok(())
         })
         .await
@@ -61,7 +70,13 @@ fn kept(
             Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
         })
         .optional()?;
-    let Some((body_digest, status, sealed)) = found else { return Ok(None) };
+    let Some((body_digest, status, sealed)) = found else {
+        return Ok(None);
+    };
     let answer = Bytes::copy_from_slice(&vault.open(place(&key), &sealed)?);
-    Ok(Some(KeptAnswer { body_digest, status, answer }))
+    Ok(Some(KeptAnswer {
+        body_digest,
+        status,
+        answer,
+    }))
 }

@@ -44,7 +44,9 @@ fn fill(from: &Path, partial: &Path) -> Result<(), StoreError> {
     let source = open::reader(from).map_err(fault)?;
     // As long as this transaction is open, the connection sees the store as it was when it began, so
     // that writes neither get into the copy nor make it begin anew.
-    source.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;").map_err(fault)?;
+    source
+        .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+        .map_err(fault)?;
     let mut target = Connection::open(partial).map_err(fault)?;
     target
         .execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")

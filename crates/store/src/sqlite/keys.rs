@@ -36,7 +36,10 @@ impl Keys for SqliteStore {
 
     async fn key_by_hash(&self, hash: [u8; 32]) -> Result<ApiKey, StoreError> {
         self.read(move |conn| {
-            let found = conn.prepare_cached(&by_hash())?.query_row([hash], read).optional()?;
+            let found = conn
+                .prepare_cached(&by_hash())?
+                .query_row([hash], read)
+                .optional()?;
             Ok(found.ok_or(StoreError::NotFound)?)
         })
         .await
@@ -57,7 +60,11 @@ impl Keys for SqliteStore {
                     "UPDATE api_key SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1",
                 )?
                 .execute([to_column(key.raw()), now.as_micros()])?;
-            if changed == 0 { Err(StoreError::NotFound.into()) } else { Ok(()) }
+            if changed == 0 {
+                Err(StoreError::NotFound.into())
+            } else {
+                Ok(())
+            }
         })
         .await
     }
@@ -122,7 +129,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         name: row.get(1)?,
         hash: row.get(2)?,
         role: parsed(row, 3)?,
-        app: row.get::<_, Option<i64>>(4)?.map(|app| AppId::from(app.cast_unsigned())),
+        app: row
+            .get::<_, Option<i64>>(4)?
+            .map(|app| AppId::from(app.cast_unsigned())),
         expires_at: time_or_null(row, 5)?,
         last_used_at: time_or_null(row, 6)?,
         revoked_at: time_or_null(row, 7)?,

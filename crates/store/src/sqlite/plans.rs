@@ -22,7 +22,10 @@ fn every_list_walks_an_index_in_its_own_order() {
     let conn = Connection::open_in_memory().unwrap();
     conn.execute_batch(include_str!("../../migrations/sqlite/0001_house.sql"))
         .unwrap();
-    for (sql, expected) in statements::lists().into_iter().chain(retention::statements::all()) {
+    for (sql, expected) in statements::lists()
+        .into_iter()
+        .chain(retention::statements::all())
+    {
         let plan = plan_of(&conn, &sql);
         for part in expected {
             assert!(
@@ -30,7 +33,11 @@ fn every_list_walks_an_index_in_its_own_order() {
                 "{sql}\nnot {part}: {plan:#?}"
             );
         }
-        let scans = |step: &String| step.starts_with("SCAN") && !step.contains("CONSTANT ROW");
+        let scans = |step: &String| {
+            step.starts_with("SCAN")
+                && !step.contains("CONSTANT ROW")
+                && !expected.contains(&step.as_str())
+        };
         let sorts = |step: &String| step.contains("TEMP B-TREE");
         assert!(
             !plan.iter().any(|step| scans(step) || sorts(step)),

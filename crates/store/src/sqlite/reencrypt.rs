@@ -72,7 +72,9 @@ fn endpoints(tx: &Connection, vault: &Vault, beyond: i64) -> Result<(usize, Plac
 fn kept_answers(tx: &Connection, vault: &Vault, beyond: &[u8]) -> Result<(usize, Place), Fault> {
     let found = tx
         .prepare_cached(NEXT_ANSWERS)?
-        .query_map(params![beyond, KEYS as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![beyond, KEYS as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
         .collect::<rusqlite::Result<Vec<(Vec<u8>, Option<Vec<u8>>)>>>()?;
     let mut row = tx.prepare_cached("UPDATE idempotency SET answer = ?2 WHERE key = ?1")?;
     let mut renewed = 0;

@@ -24,9 +24,13 @@ use keys::OldKeys;
 use leftovers::Leftovers;
 use messages::OldMessages;
 
+/// How many kinds of work there are. They take turns, so that none keeps another waiting for ever.
+const JOBS: usize = 7;
+
 /// How far each walk has come. It is kept in memory only: after a start the walks begin anew.
 #[derive(Debug, Default)]
 pub(in crate::sqlite) struct Retention {
+    turn: usize,
     messages: OldMessages,
     tombstones: Tombstones,
     leftovers: Leftovers,
@@ -63,14 +67,38 @@ impl Retention {
         let (message, attempt) = tx
             .prepare_cached("SELECT message_id, attempt_id FROM folded WHERE one = 1")?
             .query_row((), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let bounds = Bounds { now, oldest: now - kept_for, message, attempt };
-        messages::expire_content(tx, budget, &bounds)?;
-        self.messages.remove(tx, budget, &bounds)?;
-        messages::remove_attempts(tx, budget, &bounds)?;
-        self.tombstones.walk(tx, budget, &bounds)?;
-        applications::remove(tx, budget, &bounds)?;
-        self.leftovers.walk(tx, budget, &bounds)?;
-        self.keys.walk(tx, budget, &bounds)?;
+        let bounds = Bounds {
+            now,
+            oldest: now - kept_for,
+            message,
+            attempt,
+        };
+        for _ in 0..JOBS {
+            if !budget.is_left() {
+                return Ok(true);
+            }
+            let job = self.turn;
+            self.turn = (job + 1) % JOBS;
+            self.work(job, tx, budget, &bounds)?;
+        }
         Ok(!budget.is_left())
+    }
+
+    fn work(
+        &mut self,
+        job: usize,
+        tx: &Connection,
+        budget: &mut Budget<'_>,
+        bounds: &Bounds,
+    ) -> rusqlite::Result<()> {
+        match job {
+            0 => messages::expire_content(tx, budget, bounds),
+            1 => self.messages.remove(tx, budget, bounds),
+            2 => messages::remove_attempts(tx, budget, bounds),
+            3 => self.tombstones.walk(tx, budget, bounds),
+            4 => applications::remove(tx, budget, bounds),
+            5 => self.leftovers.walk(tx, budget, bounds),
+            _ => self.keys.walk(tx, budget, bounds),
+        }
     }
 }

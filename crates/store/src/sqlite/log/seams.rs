@@ -21,11 +21,22 @@ const ENDPOINTS: [u64; 3] = [11, 12, 13];
 #[derive(Debug, Clone)]
 enum Act {
     /// Accepts a message for those endpoints whose bits are set; late ones have an old id.
-    Accept { bits: u8, late: bool },
+    Accept {
+        bits: u8,
+        late: bool,
+    },
     /// Tries one of the messages; what it settles is as the column holds it.
-    Try { message: prop::sample::Index, endpoint: usize, settled: i64, late: bool },
+    Try {
+        message: prop::sample::Index,
+        endpoint: usize,
+        settled: i64,
+        late: bool,
+    },
     /// Makes an endpoint a target.
-    Owe { message: prop::sample::Index, endpoint: usize },
+    Owe {
+        message: prop::sample::Index,
+        endpoint: usize,
+    },
     Pass(u16),
     Fold,
     /// Folds in a transaction that is not committed.
@@ -64,7 +75,8 @@ struct World {
 impl World {
     fn new() -> Self {
         let conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(include_str!("../../../migrations/sqlite/0001_house.sql")).unwrap();
+        conn.execute_batch(include_str!("../../../migrations/sqlite/0001_house.sql"))
+            .unwrap();
         let sql = "INSERT INTO endpoint (id, app_id, url, description, event_types, channels, \
             metadata, secrets, headers, updated_at) VALUES (?1, ?2, '', '', '', '', '', x'', x'', 0)";
         for endpoint in ENDPOINTS {
@@ -92,7 +104,12 @@ impl World {
     fn act(&mut self, act: Act) {
         match act {
             Act::Accept { bits, late } => self.accept(bits, late),
-            Act::Try { message, endpoint, settled, late } if !self.messages.is_empty() => {
+            Act::Try {
+                message,
+                endpoint,
+                settled,
+                late,
+            } if !self.messages.is_empty() => {
                 let message = self.messages[message.index(self.messages.len())].0;
                 self.attempt(message, endpoint, settled, late);
             }
@@ -123,11 +140,15 @@ impl World {
     fn accept(&mut self, bits: u8, late: bool) {
         let id = self.id(late);
         let wanted = |at: &usize| bits & (1 << at) != 0;
-        let targets: BTreeSet<u64> =
-            (0..ENDPOINTS.len()).filter(wanted).map(|at| ENDPOINTS[at]).collect();
+        let targets: BTreeSet<u64> = (0..ENDPOINTS.len())
+            .filter(wanted)
+            .map(|at| ENDPOINTS[at])
+            .collect();
         let sql = "INSERT INTO message (id, app_id, event_type, targets) VALUES (?1, ?2, 'a', ?3)";
         let column = targets_column(targets.iter().copied());
-        self.conn.execute(sql, params![to_column(id), APP, column]).unwrap();
+        self.conn
+            .execute(sql, params![to_column(id), APP, column])
+            .unwrap();
         if self.watermarks.pass_message(id, targets.len()) {
             fold::late_message(&self.conn, id, targets.iter().copied()).unwrap();
         }
@@ -142,7 +163,13 @@ impl World {
         let sql = "INSERT INTO attempt (id, app_id, message_id, endpoint_id, at, manual, status, \
             settled, url, timings) VALUES (?1, ?2, ?3, ?4, 0, 0, 200, ?5, '', zeroblob(20))";
         let target = ENDPOINTS[endpoint];
-        let row = params![to_column(id), APP, to_column(message), to_column(target), settled];
+        let row = params![
+            to_column(id),
+            APP,
+            to_column(message),
+            to_column(target),
+            settled
+        ];
         self.conn.execute(sql, row).unwrap();
         if self.watermarks.pass_attempt(id) {
             fold::late_attempt(&self.conn, id, message, target, settled).unwrap();
@@ -153,20 +180,36 @@ impl World {
 
     fn check(&self, limit: usize) {
         for (at, endpoint) in ENDPOINTS.into_iter().enumerate() {
-            let mut owed: Vec<u64> = self.messages.iter().filter(|(_, targets)| targets.contains(&endpoint))
+            let mut owed: Vec<u64> = self
+                .messages
+                .iter()
+                .filter(|(_, targets)| targets.contains(&endpoint))
                 .map(|(id, _)| *id)
                 .collect();
             owed.sort_unstable();
-            let made: Vec<u64> = self.attempts.iter().filter(|(_, target)| *target == endpoint)
+            let made: Vec<u64> = self
+                .attempts
+                .iter()
+                .filter(|(_, target)| *target == endpoint)
                 .map(|(id, _)| *id)
                 .collect();
             for order in [Order::Ascending, Order::Descending] {
                 assert_eq!(self.owed(endpoint, order, limit), ordered(&owed, order));
                 assert_eq!(self.made(endpoint, order, limit), ordered(&made, order));
             }
-            let counts::Tally { owed, success, fail, cancelled } = self.tallies[at];
+            let counts::Tally {
+                owed,
+                success,
+                fail,
+                cancelled,
+            } = self.tallies[at];
             let pending = (owed - success - fail - cancelled).max(0);
-            let expected = Counts { success, pending, fail, cancelled };
+            let expected = Counts {
+                success,
+                pending,
+                fail,
+                cancelled,
+            };
             let until = self.now + Duration::from_secs(60);
             let id = EndpointId::from(endpoint);
             let counts = counts::of_endpoint(&self.conn, id, START, until).unwrap();
@@ -177,7 +220,9 @@ impl World {
     fn owed(&self, endpoint: u64, order: Order, limit: usize) -> Vec<u64> {
         let filter = MessageFilter::default();
         let found = walk(order, limit, |page| {
-            messages::of_endpoint(&self.conn, endpoint.into(), &filter, page).unwrap().unwrap()
+            messages::of_endpoint(&self.conn, endpoint.into(), &filter, page)
+                .unwrap()
+                .unwrap()
         });
         found.iter().map(|(message, _)| message.id.raw()).collect()
     }
@@ -185,14 +230,20 @@ impl World {
     fn made(&self, endpoint: u64, order: Order, limit: usize) -> Vec<u64> {
         let filter = AttemptFilter::default();
         let found = walk(order, limit, |page| {
-            attempts::of_endpoint(&self.conn, endpoint.into(), &filter, page).unwrap().unwrap()
+            attempts::of_endpoint(&self.conn, endpoint.into(), &filter, page)
+                .unwrap()
+                .unwrap()
         });
         found.iter().map(|attempt| attempt.id.raw()).collect()
     }
 }
 
 fn walk<T, K>(order: Order, limit: usize, fetch: impl Fn(&Page<K>) -> Listing<T, K>) -> Vec<T> {
-    let mut page = Page { limit, order, after: None };
+    let mut page = Page {
+        limit,
+        order,
+        after: None,
+    };
     let mut items = Vec::new();
     loop {
         let listing = fetch(&page);

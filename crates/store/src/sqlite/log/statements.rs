@@ -61,9 +61,22 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
         (reencrypt::OLD_ENDPOINTS.to_owned(), BY_KEY),
         (reencrypt::NEXT_ANSWERS.to_owned(), &["PRIMARY KEY (key>?)"]),
         (upkeep::LARGEST.to_owned(), BY_KEY),
-        (deliveries::DUE.to_owned(), &["delivery_due (endpoint_id=?)"]),
-        (deliveries::NEXT_LANE.to_owned(), &["delivery_due (endpoint_id>?)"]),
-        (deliveries::FAILED.to_owned(), &["delivery_failed (endpoint_id=? AND message_id>? AND message_id<?)"]),
+        (
+            deliveries::PENDING.to_owned(),
+            &["SCAN delivery USING COVERING INDEX delivery_due"],
+        ),
+        (
+            deliveries::DUE.to_owned(),
+            &["delivery_due (endpoint_id=?)"],
+        ),
+        (
+            deliveries::NEXT_LANE.to_owned(),
+            &["delivery_due (endpoint_id>?)"],
+        ),
+        (
+            deliveries::FAILED.to_owned(),
+            &["delivery_failed (endpoint_id=? AND message_id>? AND message_id<?)"],
+        ),
         (fold::MESSAGES.to_owned(), BY_KEY),
         (fold::ATTEMPTS.to_owned(), BY_KEY),
     ]);

@@ -30,11 +30,15 @@ pub(super) fn remove(
         budget.spend(1);
         match remove_messages(tx, budget, bounds, app)? {
             Left::Nothing if remove_keys(tx, budget, app)? => {
-                tx.prepare_cached("DELETE FROM application WHERE id = ?1")?.execute([app])?;
+                tx.prepare_cached("DELETE FROM application WHERE id = ?1")?
+                    .execute([app])?;
             }
             Left::Unfolded => {
                 let sql = "SELECT deleted_at FROM application WHERE id = ?1";
-                place = (tx.prepare_cached(sql)?.query_row([app], |row| row.get(0))?, app);
+                place = (
+                    tx.prepare_cached(sql)?.query_row([app], |row| row.get(0))?,
+                    app,
+                );
             }
             Left::Nothing | Left::More => {}
         }

@@ -21,7 +21,12 @@ pub(in crate::sqlite) struct Budget<'a> {
 impl<'a> Budget<'a> {
     /// All that one step may do, from now on.
     pub(in crate::sqlite) fn new(clock: &'a dyn Clock) -> Self {
-        Self { clock, until: clock.steady() + TIME, rows: ROWS, expired: 0 }
+        Self {
+            clock,
+            until: clock.steady() + TIME,
+            rows: ROWS,
+            expired: 0,
+        }
     }
 
     /// How many rows the next statement may touch.

@@ -48,7 +48,8 @@ impl Tombstones {
                 continue;
             }
             if orphaned || deleted_at < bounds.oldest.as_micros() {
-                tx.prepare_cached("DELETE FROM endpoint WHERE id = ?1")?.execute([endpoint])?;
+                tx.prepare_cached("DELETE FROM endpoint WHERE id = ?1")?
+                    .execute([endpoint])?;
             }
             self.0 = Pass::At((deleted_at, endpoint));
         }
@@ -58,11 +59,7 @@ impl Tombstones {
 
 /// Removes pending deliveries of a deleted endpoint: without a row they read as cancelled. Says
 /// whether there may be more.
-fn cancel_part(
-    tx: &Connection,
-    budget: &mut Budget<'_>,
-    endpoint: i64,
-) -> rusqlite::Result<bool> {
+fn cancel_part(tx: &Connection, budget: &mut Budget<'_>, endpoint: i64) -> rusqlite::Result<bool> {
     let most = budget.part();
     let pending: Vec<i64> = tx
         .prepare_cached(PENDING)?

@@ -59,7 +59,9 @@ const COUNTER: usize = 3;
 
 #[cfg(test)]
 pub(super) fn statements() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().flat_map(|table| [table.next, table.rows, table.delete])
+    TABLES
+        .iter()
+        .flat_map(|table| [table.next, table.rows, table.delete])
 }
 
 /// The walk: in which table it is, and beyond which endpoint.
@@ -105,7 +107,8 @@ impl Leftovers {
 }
 
 fn exists(tx: &Connection, endpoint: i64) -> rusqlite::Result<bool> {
-    tx.prepare_cached("SELECT 1 FROM endpoint WHERE id = ?1")?.exists([endpoint])
+    tx.prepare_cached("SELECT 1 FROM endpoint WHERE id = ?1")?
+        .exists([endpoint])
 }
 
 /// Removes rows of an endpoint below a key; says whether there may be more.

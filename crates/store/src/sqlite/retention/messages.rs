@@ -28,9 +28,13 @@ pub(super) fn expire_content(
         let now = bounds.now.as_micros();
         let found = tx
             .prepare_cached(EXPIRED_CONTENT)?
-            .query_row([now], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .query_row([now], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+            })
             .optional()?;
-        let Some((message, owed)) = found else { return Ok(()) };
+        let Some((message, owed)) = found else {
+            return Ok(());
+        };
         let ended = end_deliveries(tx, message, &owed)?;
         tx.prepare_cached("UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1")?
             .execute([message])?;
@@ -103,7 +107,11 @@ pub(super) fn remove_attempts(
     let mut full = true;
     while full && budget.is_left() {
         let most = budget.part();
-        let old = attempts(tx, OLD_ATTEMPTS, params![bounds.oldest_id(), bounds.attempt, most as i64])?;
+        let old = attempts(
+            tx,
+            OLD_ATTEMPTS,
+            params![bounds.oldest_id(), bounds.attempt, most as i64],
+        )?;
         full = old.len() == most;
         budget.spend(old.len());
         remove_each(tx, &old)?;
@@ -132,8 +140,10 @@ pub(super) fn remove_part(
     budget.spend(part.len() / 8);
     let pending = remove_deliveries(tx, message, &part)?;
     if owed.is_empty() {
-        tx.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([message])?;
-        tx.prepare_cached("DELETE FROM open_message WHERE id = ?1")?.execute([message])?;
+        tx.prepare_cached("DELETE FROM message WHERE id = ?1")?
+            .execute([message])?;
+        tx.prepare_cached("DELETE FROM open_message WHERE id = ?1")?
+            .execute([message])?;
     } else {
         tx.prepare_cached("UPDATE message SET payload = NULL, targets = ?2 WHERE id = ?1")?
             .execute(params![message, owed])?;
@@ -150,7 +160,9 @@ fn remove_deliveries(tx: &Connection, message: i64, part: &[u8]) -> rusqlite::Re
     )?;
     let mut pending = 0;
     for endpoint in targets(part).map(to_column) {
-        let was: Option<bool> = row.query_row([endpoint, message], |row| row.get(0)).optional()?;
+        let was: Option<bool> = row
+            .query_row([endpoint, message], |row| row.get(0))
+            .optional()?;
         pending += usize::from(was == Some(true));
         entry.execute([endpoint, message])?;
     }
@@ -163,7 +175,9 @@ fn attempts(
     bounds: impl rusqlite::Params,
 ) -> rusqlite::Result<Vec<(i64, i64)>> {
     let mut statement = tx.prepare_cached(sql)?;
-    statement.query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    statement
+        .query_map(bounds, |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 fn remove_each(tx: &Connection, attempts: &[(i64, i64)]) -> rusqlite::Result<()> {

@@ -66,7 +66,10 @@ pub(in crate::sqlite) fn look(
     now: Timestamp,
 ) -> rusqlite::Result<Found> {
     let before = (now - KEPT).as_micros();
-    let mut found = Found { before, ..Found::default() };
+    let mut found = Found {
+        before,
+        ..Found::default()
+    };
     let mut statement = conn.prepare_cached(NEXT)?;
     let mut rows = statement.query(params![beyond, STEP as i64])?;
     let (mut looked_at, mut last) = (0, None);

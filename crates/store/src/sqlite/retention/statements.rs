@@ -6,10 +6,16 @@ use crate::sqlite::log::statements::Expected;
 pub(in crate::sqlite) fn all() -> Vec<Expected> {
     let by_key: &[&str] = &["USING INTEGER PRIMARY KEY"];
     let listed: [(&str, &'static [&'static str]); 10] = [
-        (messages::EXPIRED_CONTENT, &["message_by_expiry (expires_at"]),
+        (
+            messages::EXPIRED_CONTENT,
+            &["message_by_expiry (expires_at"],
+        ),
         (messages::OLDEST, by_key),
         (messages::OLD_ATTEMPTS, by_key),
-        (messages::ITS_ATTEMPTS, &["attempt_by_message (message_id=?"]),
+        (
+            messages::ITS_ATTEMPTS,
+            &["attempt_by_message (message_id=?"],
+        ),
         (endpoints::NEXT, &["endpoint_deleted"]),
         (endpoints::PENDING, &["delivery_due (endpoint_id=?"]),
         (applications::NEXT, &["application_deleted"]),
@@ -17,8 +23,10 @@ pub(in crate::sqlite) fn all() -> Vec<Expected> {
         (applications::ITS_KEYS, &["api_key_by_app (app_id=?"]),
         (keys::NEXT, by_key),
     ];
-    let mut all: Vec<Expected> =
-        listed.into_iter().map(|(sql, plan)| (sql.to_owned(), plan)).collect();
+    let mut all: Vec<Expected> = listed
+        .into_iter()
+        .map(|(sql, plan)| (sql.to_owned(), plan))
+        .collect();
     all.push((stale::NEXT.to_owned(), &["PRIMARY KEY (key>?)"]));
     let by_endpoint: &[&str] = &["PRIMARY KEY (endpoint_id"];
     all.extend(leftovers::statements().map(|sql| (sql.to_owned(), by_endpoint)));

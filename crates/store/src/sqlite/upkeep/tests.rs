@@ -66,7 +66,7 @@ async fn a_copy_is_complete_and_consistent_while_messages_come_in() {
     );
     copied.unwrap();
     assert_eq!(messages_in(&store, app).await, before + during);
-    assert_eq!(files_in(folder.path()), [copy.clone()]);
+    assert_eq!(files_in(folder.path()), std::slice::from_ref(&copy));
     assert_eq!(
         std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777,
         0o600

@@ -75,7 +75,7 @@ def test_a_token_that_is_none_opens_nothing(world, kind):
         "one letter off": (ADMIN_TOKEN[:-1] + "g", None),
         "cut off": (ADMIN_TOKEN[:-1], None),
         "another scheme": (ADMIN_TOKEN, f"Basic {ADMIN_TOKEN}"),
-        "empty": ("", "Bearer "),
+        "empty": ("", "Bearer"),
         "ended": (world["ended"], None),
         "hash": ("x" * 4096, None),
     }[kind]

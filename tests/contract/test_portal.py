@@ -85,7 +85,7 @@ def test_a_portal_does_not_see_addresses(svix, portal, api, app, receiver):
 
 
 def test_a_token_that_is_no_token(server, app):
-    for headers in ({}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer "}):
+    for headers in ({}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer"}):
         answer = httpx.get(f"{server.url}/api/v1/app", headers=headers)
         assert answer.status_code == 401, headers
         assert answer.json()["code"] and answer.json()["detail"]

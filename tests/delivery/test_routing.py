@@ -70,14 +70,16 @@ def test_applications_do_not_meet(api, app, receiver):
 
 
 def test_the_disabled_park_and_enabling_resumes_in_order(api, app, receiver):
-    endpoint = api.endpoint(app, receiver.url(), throttleRate=50)
+    endpoint = api.endpoint(app, receiver.url())
     api.patch(f"/app/{app}/endpoint/{endpoint}", {"disabled": True})
-    messages = [api.send(app, payload={"n": n}) for n in range(5)]
+    messages = [api.send(app, payload={"n": n}) for n in range(60)]
     never(lambda: receiver.count, during=1.0, what="a disabled endpoint gets something")
     assert {api.destinations(app, m)[endpoint]["status"] for m in messages} == {1}, "parked reads as pending"
     api.patch(f"/app/{app}/endpoint/{endpoint}", {"disabled": False})
-    receiver.wait(5)
-    assert [arrival.id for arrival in receiver.arrivals] == messages
+    order = [arrival.id for arrival in receiver.wait(60)]
+    assert sorted(order) == sorted(messages), "each once"
+    # A lane has up to ten on their way at once (growing to 32), and those may overtake each other.
+    assert max(abs(order.index(m) - place) for place, m in enumerate(messages)) <= 32
     settled(api, app, *messages)
 
 

@@ -74,8 +74,9 @@ test("endpoints", async () => {
     assert.match(made.id, /^ep_[0-9A-Za-z]{27}$/);
     assert.deepEqual(made.channels, ["a"]);
     const key = (await svix.endpoint.getSecret(app.id, made.id)).key;
-    const rotated = await svix.endpoint.rotateSecret(app.id, made.id, {});
-    assert.ok(rotated.key.startsWith("whsec_") && rotated.key !== key);
+    await svix.endpoint.rotateSecret(app.id, made.id, {});
+    const rotated = (await svix.endpoint.getSecret(app.id, made.id)).key;
+    assert.ok(rotated.startsWith("whsec_") && rotated !== key);
     await svix.endpoint.patchHeaders(app.id, made.id, { headers: { "X-More": "1", Authorization: "s" } });
     const headers = await svix.endpoint.getHeaders(app.id, made.id);
     assert.deepEqual(Object.keys(headers.headers).map((name) => name.toLowerCase()).sort(), ["x-made-by", "x-more"]);

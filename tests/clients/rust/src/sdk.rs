@@ -67,7 +67,7 @@ async fn applications(svix: &Svix) -> Result<String> {
 }
 
 async fn event_types(svix: &Svix) -> Result<()> {
-    let given = EventTypeIn::new("d".into(), "rust.type".into());
+    let given = EventTypeIn::new("rust.type".into(), "d".into());
     svix.event_type().create(given.clone(), None).await?;
     expect(409, svix.event_type().create(given, None).await)?;
     svix.event_type().delete("rust.type".into(), None).await?;

@@ -29,6 +29,8 @@ pub(in crate::sqlite) use gathered::{ATTEMPTS, MESSAGES};
 const SETTLING: Duration = Duration::from_secs(2);
 /// How many entries one step writes at most. Small in tests, so that they meet every seam.
 const STEP: usize = if cfg!(test) { 5 } else { 5_000 };
+/// How many counters are written together with the last entries; more take a step of their own.
+const COUNTERS: usize = if cfg!(test) { 2 } else { 500 };
 /// How many entries may be written before it is time to fold.
 const DUE: usize = 20_000;
 
@@ -136,7 +138,8 @@ pub(in crate::sqlite) fn step(
     };
     let entries = gathered.write(tx, STEP)?;
     state.unfolded = state.unfolded.saturating_sub(entries);
-    if gathered.left() > 0 {
+    let counting_is_a_step = entries > 0 && gathered.counters() > COUNTERS;
+    if gathered.left() > 0 || counting_is_a_step {
         state.gathered = Some(gathered);
         return Ok(entries);
     }

@@ -119,6 +119,11 @@ impl Gathered {
         self.entries.len() - self.written
     }
 
+    /// How many counters they touch.
+    pub(super) fn counters(&self) -> usize {
+        self.tallies.len()
+    }
+
     /// Whether a row of this kind and id would have been gathered.
     pub(super) fn covers(&self, kind: Kind, id: i64) -> bool {
         self.kind == kind && id <= self.reached

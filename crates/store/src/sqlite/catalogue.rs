@@ -20,6 +20,8 @@ pub(in crate::sqlite) use endpoint_row::{
 };
 
 use super::SqliteStore;
+#[cfg(test)]
+use crate::Order;
 use crate::{
     AppRef, Catalogue, Destination, Edit, EndpointRef, Listing, NewEndpoint, Page, StoreError,
 };
@@ -184,4 +186,29 @@ impl Catalogue for SqliteStore {
     async fn expunge_event_type(&self, name: EventTypeName) -> Result<(), StoreError> {
         self.write(move |tx| event_types::expunge(tx, &name)).await
     }
+}
+
+/// The lists of the catalogue with what each plan must say, for the test of query plans. Event types
+/// are walked in the order of their table, from its beginning if the list begins there.
+#[cfg(test)]
+pub(in crate::sqlite) fn lists() -> Vec<(String, &'static [&'static str])> {
+    let of = |order: Order, compare: &str| -> [(String, &'static [&'static str]); 4] {
+        let event_type: &[&str] = match compare {
+            ">" => &["SEARCH event_type USING PRIMARY KEY (name>?)"],
+            _ => &["SEARCH event_type USING PRIMARY KEY (name<?)"],
+        };
+        [
+            (
+                applications::list_sql(order),
+                &["USING INDEX application_live (id"],
+            ),
+            (endpoints::list_sql(order), &["endpoint_by_app (app_id=?"]),
+            (event_types::list_sql(order, false), &["SCAN event_type"]),
+            (event_types::list_sql(order, true), event_type),
+        ]
+    };
+    of(Order::Ascending, ">")
+        .into_iter()
+        .chain(of(Order::Descending, "<"))
+        .collect()
 }

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use ringbolt_model::{AppId, DeliveryKey, EndpointId, MessageId, Timestamp};
 
+#[cfg(test)]
 pub(in crate::sqlite) use due::{DUE, NEXT_LANE, PENDING};
+#[cfg(test)]
 pub(in crate::sqlite) use resend::FAILED;
 
 use super::SqliteStore;

@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 
 use super::log::statements;
-use super::retention;
+use super::{catalogue, retention};
 
 fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
     let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
@@ -25,6 +25,7 @@ fn every_list_walks_an_index_in_its_own_order() {
     for (sql, expected) in statements::lists()
         .into_iter()
         .chain(retention::statements::all())
+        .chain(catalogue::lists())
     {
         let plan = plan_of(&conn, &sql);
         for part in expected {

@@ -10,7 +10,7 @@ use crate::sqlite::column::{
 };
 use crate::sqlite::log::rows::{id, to_column};
 use crate::sqlite::{Fault, conflict};
-use crate::{AppRef, Edit, Listing, Page};
+use crate::{AppRef, Edit, Listing, Order, Page};
 
 const COLUMNS: &str = "id, uid, name, throttle_rate, metadata, updated_at";
 
@@ -78,15 +78,19 @@ pub(in crate::sqlite) fn exists(conn: &Connection, app: AppId) -> rusqlite::Resu
     Ok(found.is_some())
 }
 
+pub(super) fn list_sql(order: Order) -> String {
+    let (compare, order) = direction(order);
+    format!(
+        "SELECT {COLUMNS} FROM application INDEXED BY application_live \
+         WHERE deleted_at IS NULL AND id {compare} ?1 ORDER BY id {order} LIMIT ?2"
+    )
+}
+
 pub(super) fn list(
     conn: &Connection,
     page: &Page<AppId>,
 ) -> Result<Listing<Application, AppId>, Fault> {
-    let (compare, order) = direction(page.order);
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM application INDEXED BY application_live \
-         WHERE deleted_at IS NULL AND id {compare} ?1 ORDER BY id {order} LIMIT ?2"
-    ))?;
+    let mut statement = conn.prepare_cached(&list_sql(page.order))?;
     let from = beyond(page.after.map(AppId::raw), page.order);
     let rows = statement.query_map((from, one_more(page.limit)), application)?;
     Ok(listing(

@@ -13,7 +13,7 @@ use crate::sqlite::Fault;
 use crate::sqlite::column::{beyond, direction, json, listing, one_more, word};
 use crate::sqlite::log::rows::to_column;
 use crate::vault::Vault;
-use crate::{Destination, Edit, EndpointRef, Listing, NewEndpoint, Page, StoreError};
+use crate::{Destination, Edit, EndpointRef, Listing, NewEndpoint, Order, Page, StoreError};
 
 pub(super) fn create(
     conn: &Connection,
@@ -82,17 +82,21 @@ pub(super) fn destination(
     })
 }
 
+pub(super) fn list_sql(order: Order) -> String {
+    let (compare, order) = direction(order);
+    format!(
+        "SELECT {ENDPOINT_COLUMNS} FROM endpoint e INDEXED BY endpoint_by_app \
+         WHERE e.app_id = ?1 AND e.deleted_at IS NULL AND e.id {compare} ?2 \
+         ORDER BY e.id {order} LIMIT ?3"
+    )
+}
+
 pub(super) fn list(
     conn: &Connection,
     app: AppId,
     page: &Page<EndpointId>,
 ) -> Result<Listing<Endpoint, EndpointId>, Fault> {
-    let (compare, order) = direction(page.order);
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {ENDPOINT_COLUMNS} FROM endpoint e INDEXED BY endpoint_by_app \
-         WHERE e.app_id = ?1 AND e.deleted_at IS NULL AND e.id {compare} ?2 \
-         ORDER BY e.id {order} LIMIT ?3"
-    ))?;
+    let mut statement = conn.prepare_cached(&list_sql(page.order))?;
     let from = beyond(page.after.map(EndpointId::raw), page.order);
     let rows = statement.query_map((to_column(app.raw()), from, one_more(page.limit)), endpoint)?;
     Ok(listing(

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::sqlite::Fault;
 use crate::sqlite::column::{direction, listing, one_more, time};
 use crate::sqlite::log::rows::parsed;
-use crate::{Edit, Listing, Page, StoreError};
+use crate::{Edit, Listing, Order, Page, StoreError};
 
 const COLUMNS: &str = "name, description, archived, deprecated, schemas, feature_flag, \
     group_name, created_at, updated_at";
@@ -63,18 +63,26 @@ pub(super) fn find(conn: &Connection, name: &EventTypeName) -> Result<EventType,
         .query_row([name.as_str()], event_type)?)
 }
 
+pub(super) fn list_sql(order: Order, goes_on: bool) -> String {
+    let (compare, order) = direction(order);
+    let from = if goes_on {
+        format!("AND name {compare} ?3")
+    } else {
+        String::new()
+    };
+    format!(
+        "SELECT {COLUMNS} FROM event_type WHERE (?1 OR NOT archived) {from} \
+         ORDER BY name {order} LIMIT ?2"
+    )
+}
+
 pub(super) fn list(
     conn: &Connection,
     page: &Page<EventTypeName>,
     include_archived: bool,
 ) -> Result<Listing<EventType, EventTypeName>, Fault> {
-    let (compare, order) = direction(page.order);
     let after = page.after.as_ref().map(EventTypeName::as_str);
-    let from = after.map_or(String::new(), |_| format!("AND name {compare} ?3"));
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM event_type WHERE (?1 OR NOT archived) {from} \
-         ORDER BY name {order} LIMIT ?2"
-    ))?;
+    let mut statement = conn.prepare_cached(&list_sql(page.order, after.is_some()))?;
     let (limit, mut bound): (i64, Vec<&dyn ToSql>) = (one_more(page.limit), Vec::new());
     bound.extend([&include_archived as &dyn ToSql, &limit]);
     bound.extend(after.as_ref().map(|after| after as &dyn ToSql));

@@ -158,7 +158,6 @@ fn write_whole(path: &Path, folder: &Path, text: &str) -> anyhow::Result<()> {
     writeln!(file, "{text}")?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;
-    File::open(folder)?.sync_all()?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Logs on standard error: lines for people, or JSON.
 
+use std::backtrace::Backtrace;
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
@@ -23,5 +24,8 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Confi
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),
     }
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(%panic, backtrace = %Backtrace::capture(), "a task has panicked; the others go on");
+    }));
     Ok(())
 }

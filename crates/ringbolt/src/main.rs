@@ -11,6 +11,7 @@ mod house;
 mod local_api;
 mod logs;
 mod open_files;
+mod output;
 mod running;
 mod server;
 mod signals;
@@ -23,6 +24,7 @@ use clap::Parser as _;
 
 use cli::{Cli, Command};
 use config::ConfigError;
+use output::say;
 
 /// Keeps threads out of each other's way, and gives back what is not used.
 #[global_allocator]
@@ -55,7 +57,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => commands::backup::run(args),
         Command::Demo => commands::demo::run(),
         Command::Version => {
-            println!("ringbolt {}", env!("CARGO_PKG_VERSION"));
+            say!("ringbolt {}", env!("CARGO_PKG_VERSION"));
             Ok(())
         }
     }

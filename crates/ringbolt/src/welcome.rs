@@ -8,11 +8,12 @@ use std::path::{Path, absolute};
 use crate::config::Config;
 use crate::config::value::LogFormat;
 use crate::first_start::Secrets;
+use crate::output::say;
 
 /// Prints it, unless nobody reads what is printed: logs for machines, and no terminal.
 pub(crate) fn say(config: &Config, secrets: &Secrets, listens_on: SocketAddr) {
     if config.log.format == LogFormat::Text || std::io::stdout().is_terminal() {
-        println!(
+        say!(
             "{}",
             text(config, secrets, &config.own_url(reachable(listens_on)))
         );

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use crate::cli::BackupArgs;
 use crate::config::value::format_size;
 use crate::config::{Config, Layers};
+use crate::output::say;
 use crate::{environment, first_start};
 
 /// Makes the copy and says what belongs to it.
@@ -17,10 +18,10 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     copy::copy(from, &to)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     let size = std::fs::metadata(&to).map_or(0, |file| file.len());
-    println!("{} ({}), checked", to.display(), format_size(size));
+    say!("{} ({}), checked", to.display(), format_size(size));
     if config.general.encryption_key.is_none() {
         let key = config.data_folder().join(first_start::KEY_FILE);
-        println!(
+        say!(
             "Keep {} with it: without that key the copy cannot be used.",
             key.display()
         );

@@ -2,7 +2,7 @@
 
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Layers, listing, template};
-use crate::environment;
+use crate::{environment, output};
 
 /// Prints what was asked for.
 pub(crate) fn run(args: ConfigArgs) -> anyhow::Result<()> {
@@ -14,6 +14,6 @@ pub(crate) fn run(args: ConfigArgs) -> anyhow::Result<()> {
         let layers = Layers::merge(args.settings.sources(environment::settings()))?;
         listing::listing(&Config::read(&layers)?, &layers)
     };
-    print!("{text}");
+    output::print(&text);
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::first_start;
 use crate::house::House;
 use crate::local_api::LocalApi;
 use crate::logs;
+use crate::output::say;
 use crate::server::{Door, Limits};
 use receiver::{Arrival, Receiver};
 
@@ -62,7 +63,7 @@ fn config(folder: &Path) -> anyhow::Result<Config> {
 }
 
 async fn story(config: &Config) -> anyhow::Result<()> {
-    println!(
+    say!(
         "Ringbolt {}: three events and a receiver that fails once.\n",
         env!("CARGO_PKG_VERSION")
     );
@@ -73,13 +74,13 @@ async fn story(config: &Config) -> anyhow::Result<()> {
     let address = door.address();
     let house = House::open(config, &secrets, clock.clone(), config.own_url(address)).await?;
     let serving = door.serve(house.front(config), Limits::of(config), None);
-    println!("server     http://{address}, with a temporary store");
+    say!("server     http://{address}, with a temporary store");
 
     let (tell, arrivals) = unbounded_channel();
     let receiver = Arc::new(Receiver::new(tell, clock));
     let theirs = Door::open(([127, 0, 0, 1], 0).into())?;
     let url = format!("http://{}/webhooks", theirs.address());
-    println!("receiver   {url}, which will fail once\n");
+    say!("receiver   {url}, which will fail once\n");
     let receiving = theirs.serve(Arc::clone(&receiver), Limits::of(config), None);
 
     let api = LocalApi::new(config, secrets.admin_token)?.at(address);
@@ -91,7 +92,7 @@ async fn story(config: &Config) -> anyhow::Result<()> {
     serving.close(GRACE).await;
     house.close(GRACE).await;
     receiving.close(GRACE).await;
-    println!("\nThat is all. `ringbolt serve` starts a server that stays.");
+    say!("\nThat is all. `ringbolt serve` starts a server that stays.");
     Ok(())
 }
 
@@ -121,7 +122,7 @@ async fn send(api: &LocalApi) -> anyhow::Result<HashMap<String, &'static str>> {
             .call(Method::POST, "/api/v1/app/demo/msg", Some(&message))
             .await?;
         let id = text(&answer, "id")?;
-        println!("accepted   {id}  {event_type}");
+        say!("accepted   {id}  {event_type}");
         events.insert(id, event_type);
     }
     Ok(events)
@@ -132,7 +133,7 @@ async fn watch(
     mut arrivals: UnboundedReceiver<Arrival>,
     events: &HashMap<String, &'static str>,
 ) -> anyhow::Result<()> {
-    println!();
+    say!("");
     let mut tries: HashMap<String, u32> = HashMap::new();
     let mut delivered = 0;
     while delivered < events.len() {
@@ -152,7 +153,7 @@ async fn watch(
         } else {
             "tried again in about a second"
         };
-        println!(
+        say!(
             "{kind:<10} {}  signature verified, answered {}: {outcome}",
             arrival.id,
             arrival.status.as_u16(),
@@ -163,14 +164,14 @@ async fn watch(
 
 /// What the server has recorded.
 async fn summarise(api: &LocalApi, events: &HashMap<String, &'static str>) -> anyhow::Result<()> {
-    println!();
+    say!("");
     let mut ids: Vec<_> = events.keys().collect();
     ids.sort_unstable();
     for id in ids {
         let attempts = recorded(api, id).await?;
         let number = attempts.len();
         let plural = if number == 1 { "attempt" } else { "attempts" };
-        println!("delivered  {id}  {} after {number} {plural}", events[id]);
+        say!("delivered  {id}  {} after {number} {plural}", events[id]);
     }
     Ok(())
 }

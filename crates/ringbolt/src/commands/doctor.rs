@@ -10,6 +10,7 @@ use crate::cli::DoctorArgs;
 use crate::clock::SystemClock;
 use crate::config::{Config, Layers};
 use crate::open_files::{self, OpenFiles};
+use crate::output::say;
 use crate::{environment, wiring};
 
 /// No clock that works shows a time before this was written: 2026-11-01.
@@ -129,6 +130,6 @@ impl Report {
                 ("BAD ", text)
             }
         };
-        println!("{mark}  {what:<14}{text}");
+        say!("{mark}  {what:<14}{text}");
     }
 }

@@ -12,6 +12,7 @@ use ringbolt_store::SqliteStore;
 use crate::cli::{KeyCommand, KeyCreate, Settings};
 use crate::clock::SystemClock;
 use crate::config::{Config, Layers};
+use crate::output::say;
 use crate::running::server_runs_on;
 use crate::{environment, first_start, wiring};
 use on_file::OnFile;
@@ -42,7 +43,7 @@ async fn create(args: KeyCreate) -> anyhow::Result<()> {
     };
     // The token alone on standard output, so that a script can take it.
     eprintln!("{} was made; its token is shown this once:", made.id);
-    println!("{}", made.token);
+    say!("{}", made.token);
     Ok(())
 }
 
@@ -52,12 +53,16 @@ async fn list(settings: Settings) -> anyhow::Result<()> {
         Keys::OnFile(keys) => keys.list().await?,
         Keys::OverApi(keys) => keys.list().await?,
     };
-    println!(
+    say!(
         "{:<32}{:<8}{:<24}{:<10}{:<32}last used",
-        "id", "role", "name", "state", "application"
+        "id",
+        "role",
+        "name",
+        "state",
+        "application"
     );
     for key in keys {
-        println!(
+        say!(
             "{:<32}{:<8}{:<24}{:<10}{:<32}{}",
             key.id,
             key.role,
@@ -77,7 +82,7 @@ async fn revoke(id: &str, settings: Settings) -> anyhow::Result<()> {
         Keys::OnFile(keys) => keys.revoke(id).await?,
         Keys::OverApi(keys) => keys.revoke(id).await?,
     }
-    println!("{id} is revoked");
+    say!("{id} is revoked");
     Ok(())
 }
 

@@ -4,9 +4,9 @@
 //! a second. So a request costs no timer, and limits hold to a second.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -19,18 +19,45 @@ use super::Limits;
 
 /// How often limits are looked at.
 const STEP: Duration = Duration::from_secs(1);
+/// How many connections are looked at for one that can make room.
+const LOOKED_AT: usize = 128;
 
 /// All connections.
 pub(super) struct Registry {
     pub(super) limits: Limits,
-    connections: Mutex<HashMap<u64, Arc<Activity>>>,
-    next: AtomicU64,
+    connected: Mutex<Connected>,
     began: Instant,
     /// Seconds since the start, as the sweep last saw them.
     seconds: Arc<AtomicU32>,
     finishing: AtomicBool,
     /// The second in which somebody was last refused.
     refused: AtomicU32,
+}
+
+/// The connections by number, in the order in which they came.
+#[derive(Default)]
+struct Connected {
+    all: BTreeMap<u64, Arc<Activity>>,
+    /// The number of the next one.
+    next: u64,
+    /// Where the next search begins.
+    cursor: u64,
+}
+
+impl Connected {
+    /// The longest idle of the next few, so that a flood does not make us look at all of them for
+    /// each that comes.
+    fn longest_idle(&mut self, now: u32) -> Option<u64> {
+        let (before, from) = (self.all.range(..self.cursor), self.all.range(self.cursor..));
+        let (mut best, mut last) = (None, 0);
+        for (id, activity) in from.chain(before).take(LOOKED_AT) {
+            last = *id;
+            let idle = activity.idle_for(now).map(|idle| (idle, Reverse(*id)));
+            best = best.max(idle);
+        }
+        self.cursor = last + 1;
+        best.map(|(_, Reverse(id))| id)
+    }
 }
 
 /// What a connection is told.
@@ -147,8 +174,7 @@ impl Registry {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            connections: Mutex::default(),
-            next: AtomicU64::new(0),
+            connected: Mutex::default(),
             began: Instant::now(),
             seconds: Arc::default(),
             finishing: AtomicBool::new(false),
@@ -156,16 +182,13 @@ impl Registry {
         }
     }
 
-    /// A place for one more connection. If all are taken, the longest idle connection makes room; if
-    /// none is idle, there is no place.
+    /// A place for one more connection. If all are taken, one that has been idle for long makes room;
+    /// if none is found idle, there is no place.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
-        let mut connections = self.connections.lock();
-        if connections.len() >= self.limits.connections {
-            let now = self.seconds.load(Relaxed);
-            // Seconds are coarse: among equals the one that came first.
-            let idle = |(id, one): (&u64, &Arc<Activity>)| Some((one.idle_for(now)?, Reverse(*id)));
-            let (_, Reverse(longest)) = connections.iter().filter_map(idle).max()?;
-            if let Some(activity) = connections.remove(&longest) {
+        let mut connected = self.connected.lock();
+        if connected.all.len() >= self.limits.connections {
+            let longest = connected.longest_idle(self.seconds.load(Relaxed))?;
+            if let Some(activity) = connected.all.remove(&longest) {
                 activity.tell(Order::Close);
             }
         }
@@ -176,8 +199,9 @@ impl Registry {
             Order::Serve
         };
         let activity = Arc::new(Activity::new(&self.seconds, order));
-        let id = self.next.fetch_add(1, Relaxed);
-        connections.insert(id, Arc::clone(&activity));
+        let id = connected.next;
+        connected.next += 1;
+        connected.all.insert(id, Arc::clone(&activity));
         Some(Place {
             registry: Arc::clone(self),
             id,
@@ -205,22 +229,23 @@ impl Registry {
     /// How many connections have a request in flight.
     #[cfg(test)]
     pub(super) fn busy(&self) -> usize {
-        let connections = self.connections.lock();
-        connections
+        let connected = self.connected.lock();
+        connected
+            .all
             .values()
             .filter(|one| one.in_flight.load(Relaxed) > 0)
             .count()
     }
 
     fn tell_all(&self, order: Order) {
-        for activity in self.connections.lock().values() {
+        for activity in self.connected.lock().all.values() {
             activity.tell(order);
         }
     }
 
     fn close_overdue(&self, now: u32) {
         self.seconds.store(now, Relaxed);
-        for activity in self.connections.lock().values() {
+        for activity in self.connected.lock().all.values() {
             if activity.overdue(now, &self.limits) {
                 activity.tell(Order::Close);
             }
@@ -257,7 +282,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.registry.connections.lock().remove(&self.id);
+        self.registry.connected.lock().all.remove(&self.id);
     }
 }
 
@@ -337,6 +362,6 @@ mod tests {
             (Order::Finish, Order::Finish)
         );
         drop((early, late));
-        assert!(registry.connections.lock().is_empty());
+        assert!(registry.connected.lock().all.is_empty());
     }
 }

@@ -20,6 +20,7 @@ use crate::room::{Here, Room, attempt_id};
 use crate::status;
 use shape::{MessageAttemptOut, View};
 
+#[expect(deprecated, reason = "older SDKs still ask for these")]
 pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
     OpenApiRouter::new()
         .routes(routes!(list_by_endpoint))

@@ -3,7 +3,7 @@
 use axum::Router;
 use http::HeaderValue;
 use http::header::CONTENT_SECURITY_POLICY;
-use ringbolt_gate::openapi::{BEARER, add_bearer};
+use ringbolt_gate::openapi::{BEARER, add_common};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::SecurityRequirement;
@@ -42,7 +42,7 @@ struct Base;
 /// What all descriptions begin with.
 pub(crate) fn base() -> OpenApi {
     let mut api = Base::openapi();
-    add_bearer(&mut api);
+    add_common(&mut api);
     api.security = Some(vec![SecurityRequirement::new(BEARER, [] as [&str; 0])]);
     api
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use percent_encoding::percent_decode_str;
@@ -99,12 +100,16 @@ where
     B::Error: Display,
 {
     let begun = Instant::now();
-    match accept(room, request).await {
+    let (parts, mut sent) = request.into_parts();
+    match accept(room, &parts, &mut sent).await {
         Ok(answer) => {
             room.figures.accepted(begun.elapsed());
             answer
         }
-        Err(problem) => problem.render(),
+        Err(problem) => {
+            body::drain(sent, &parts.headers).await;
+            problem.render()
+        }
     }
 }
 
@@ -116,12 +121,11 @@ fn segment(path: &str) -> Option<&str> {
     (!segment.is_empty() && !segment.contains('/')).then_some(segment)
 }
 
-async fn accept<B>(room: &Room, request: Request<B>) -> Result<Response<Bytes>, Problem>
+async fn accept<B>(room: &Room, parts: &Parts, sent: &mut B) -> Result<Response<Bytes>, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Display,
 {
-    let (parts, sent) = request.into_parts();
     let from = parts.extensions.get::<ClientAddress>().copied();
     let caller = room.auth.caller(&parts.headers, from).await?;
     caller.must(Permission::SendMessages)?;

@@ -29,6 +29,7 @@ const MANAGING: [&str; 4] = [
     "ViewEndpointSecret",
 ];
 
+#[expect(deprecated, reason = "older SDKs still ask for these")]
 pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
     OpenApiRouter::new()
         .routes(routes!(app_portal_access))

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use ringbolt_gate::auth::require_token;
+use ringbolt_gate::body::read_small;
 use ringbolt_gate::dress::{cors, dressed};
 use ringbolt_gate::idempotency::{Idempotency, once};
 use ringbolt_gate::problem::Problem;
@@ -72,6 +73,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
         router = router.layer(cors);
     }
     router
+        .layer(from_fn(read_small))
         .layer(from_fn_with_state(room.ids.clone(), dressed))
         .layer(from_fn_with_state(room.clone(), counted))
 }

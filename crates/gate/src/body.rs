@@ -3,7 +3,10 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
 use http::request::Parts;
@@ -20,6 +23,8 @@ use crate::problem::{Fault, NO_JSON, Problem, VALUE};
 pub const MOST: usize = 1024 * 1024;
 /// How much of a body that is too large is still read, so that its sender comes to read the answer.
 const DRAINED: usize = 64 * 1024 * 1024;
+/// How large a body can be to be read before it is known whether it is wanted.
+const SMALL: u64 = 16 * 1024;
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -52,6 +57,40 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
         path.map(|Path(segments)| Self(segments))
             .map_err(|_| Problem::not_found())
     }
+}
+
+/// Reads a small body before anything else. A server closes a connection on which it has answered a
+/// request without reading it, and a client that has not noticed trips over that with its next one.
+pub async fn read_small(request: Request, next: Next) -> Response {
+    if !small(request.body(), request.headers()) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match read(body, &parts.headers, MOST).await {
+        Ok(bytes) => {
+            next.run(Request::from_parts(parts, Body::from(bytes)))
+                .await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The same for what was answered already: reads the rest of a small body, and keeps nothing of it.
+pub async fn drain<B>(body: B, headers: &HeaderMap)
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    if small(&body, headers) {
+        // If it cannot be read, the connection is closed, as it would have been.
+        let _ = read(body, headers, MOST).await;
+    }
+}
+
+/// Whether a body has a small, known size and is on its way.
+fn small<B: http_body::Body>(body: &B, headers: &HeaderMap) -> bool {
+    let size = body.size_hint().exact();
+    size.is_some_and(|size| (1..=SMALL).contains(&size)) && !headers.contains_key(EXPECT)
 }
 
 /// Reads a whole body of at most `limit` bytes.

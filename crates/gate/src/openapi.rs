@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::problem::Fault;
 
@@ -31,40 +32,47 @@ pub struct InvalidOut {
 pub enum Problems {
     /// The request makes no sense.
     #[response(status = 400)]
-    Bad(#[to_schema] ProblemOut),
+    Bad(ProblemOut),
     /// No token, or none that works.
     #[response(status = 401)]
-    Unauthenticated(#[to_schema] ProblemOut),
+    Unauthenticated(ProblemOut),
     /// The token does not allow this.
     #[response(status = 403)]
-    Forbidden(#[to_schema] ProblemOut),
+    Forbidden(ProblemOut),
     /// There is no such thing.
     #[response(status = 404)]
-    NotFound(#[to_schema] ProblemOut),
+    NotFound(ProblemOut),
     /// It does not fit to what is there.
     #[response(status = 409)]
-    Conflict(#[to_schema] ProblemOut),
+    Conflict(ProblemOut),
     /// The body is too large.
     #[response(status = 413)]
-    TooLarge(#[to_schema] ProblemOut),
+    TooLarge(ProblemOut),
     /// The request's content is wrong.
     #[response(status = 422)]
-    Invalid(#[to_schema] InvalidOut),
+    Invalid(InvalidOut),
     /// Too much at once; try again after `Retry-After` seconds.
     #[response(status = 429)]
-    TooMany(#[to_schema] ProblemOut),
+    TooMany(ProblemOut),
     /// Not possible now; try again after `Retry-After` seconds.
     #[response(status = 503)]
-    Unavailable(#[to_schema] ProblemOut),
+    Unavailable(ProblemOut),
 }
 
 /// The name of the security scheme.
 pub const BEARER: &str = "HTTPBearer";
 
-/// Adds the security scheme that routes refer to.
-pub fn add_bearer(api: &mut OpenApi) {
+/// Adds what routes refer to: the security scheme, and the shapes of errors.
+pub fn add_common(api: &mut OpenApi) {
     let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    api.components
-        .get_or_insert_default()
-        .add_security_scheme(BEARER, scheme);
+    let components = api.components.get_or_insert_default();
+    components.add_security_scheme(BEARER, scheme);
+    let shapes = [
+        (ProblemOut::name(), ProblemOut::schema()),
+        (InvalidOut::name(), InvalidOut::schema()),
+        (Fault::name(), Fault::schema()),
+    ];
+    components
+        .schemas
+        .extend(shapes.map(|(name, shape)| (name.into_owned(), shape)));
 }

@@ -1,0 +1,240 @@
+//! Who may do what: tables made from the description, so that no route is forgotten.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::house::{House, request, text};
+
+/// Every operation as `METHOD /path` below `/api/v1`, its parameters filled in, and whether it is open.
+fn operations(app: &str) -> Vec<(String, bool)> {
+    let api: Value = serde_json::from_str(&ringbolt_api::Api::openapi()).unwrap();
+    let mut all = Vec::new();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let path = path
+                .strip_prefix("/api/v1")
+                .unwrap_or(path)
+                .replace("{app_id}", app)
+                .replace("{endpoint_id}", "an-endpoint")
+                .replace("{msg_id}", "a-message")
+                .replace("{attempt_id}", "an-attempt")
+                .replace("{event_type_name}", "a.type")
+                .replace("{key_id}", "a-key");
+            let open = operation["security"].as_array().is_some_and(|s| {
+                s.iter()
+                    .any(|one| one.as_object().is_some_and(serde_json::Map::is_empty))
+            });
+            all.push((format!("{} {path}", method.to_uppercase()), open));
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn every_route_demands_a_token() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let expiring = house
+        .key(json!({"name": "k", "role": "admin", "expiresAt": "2027-01-15T09:00:00Z"}))
+        .await;
+    house
+        .ask(&expiring, "GET /app", Value::Null)
+        .await
+        .expect(200);
+    house.clock.advance(Duration::from_secs(3600));
+    let operations = operations(&app);
+    assert!(operations.len() > 40);
+    let open: Vec<_> = operations
+        .iter()
+        .filter(|(_, open)| *open)
+        .map(|(what, _)| what)
+        .collect();
+    assert_eq!(open, ["GET /health", "GET /health/ping"]);
+    for (what, open) in &operations {
+        for token in ["", "nonsense", &expiring] {
+            let answer = house.ask(token, what, Value::Null).await;
+            if *open {
+                assert!(answer.status < 300, "{what}");
+            } else {
+                assert_eq!(answer.status, 401, "{what} as {token:?}");
+                assert_eq!(answer.json()["code"], "authentication_failed");
+                assert!(answer.json()["detail"].is_string());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_changes_nothing() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let reader = house.key(json!({"name": "r", "role": "reader"})).await;
+    for (what, _) in operations(&app) {
+        let answer = house.ask(
+            &reader,
+            &what,
+            json!({"name": "x", "eventType": "a", "payload": 1}),
+        );
+        let status = answer.await.status;
+        if !what.starts_with("GET ") || what.ends_with("/secret") || what.ends_with("/key") {
+            assert_eq!(status, 403, "{what}");
+        } else {
+            assert!(matches!(status, 200 | 204 | 404), "{what}: {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_one_application_reaches_no_other() {
+    let house = House::new().await;
+    let (own, foreign) = (house.application().await, house.application().await);
+    let admin = json!({"name": "a", "role": "admin", "appId": own});
+    let access = house
+        .admin(&format!("POST /auth/app-portal-access/{own}"), json!({}))
+        .await;
+    let portal = text(&access.expect(200)["token"]);
+    for token in [house.key(admin).await, portal] {
+        house
+            .ask(&token, &format!("GET /app/{own}/endpoint"), Value::Null)
+            .await
+            .expect(200);
+        for (what, _) in operations(&foreign) {
+            if !what.contains(&foreign) {
+                continue;
+            }
+            let body = json!({"name": "x", "url": "https://example.com/", "eventType": "a",
+                "payload": 1, "headers": {}, "since": "2027-01-01T00:00:00Z"});
+            let status = house.ask(&token, &what, body).await.status;
+            assert!(matches!(status, 403 | 404), "{what}: {status}");
+        }
+    }
+    let what = format!("GET /app/{foreign}");
+    house.admin(&what, Value::Null).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_sender_sends_and_creates_on_the_way() {
+    let house = House::new().await;
+    let sender = house.key(json!({"name": "s", "role": "sender"})).await;
+    let body = json!({"eventType": "a.b", "payload": {},
+        "application": {"name": "made", "uid": "made"}});
+    house
+        .ask(&sender, "POST /app/made/msg", body.clone())
+        .await
+        .expect(202);
+    house
+        .ask(&sender, "POST /app/made/msg", body.clone())
+        .await
+        .expect(202);
+    let app = json!({"name": "other", "uid": "made"});
+    let found = house
+        .ask(&sender, "POST /app?get_if_exists=true", app.clone())
+        .await
+        .expect(200);
+    assert_eq!(found["name"], "made");
+    house.ask(&sender, "POST /app", app).await.expect(403);
+    house
+        .ask(&sender, "GET /app/made/msg", Value::Null)
+        .await
+        .expect(403);
+    house
+        .ask(&sender, "POST /app/another/msg", body)
+        .await
+        .expect(422);
+}
+
+#[tokio::test]
+async fn a_revoked_key_stops_at_once_and_its_last_use_is_noted() {
+    let house = House::new().await;
+    let made = house
+        .admin("POST /key", json!({"name": "k", "role": "reader"}))
+        .await
+        .expect(201);
+    let (id, token) = (text(&made["id"]), text(&made["token"]));
+    assert!(made.get("lastUsedAt").is_none());
+    house.ask(&token, "GET /app", Value::Null).await.expect(200);
+    house.api.note_uses().await.unwrap();
+    let listed = house.admin("GET /key", Value::Null).await.expect(200);
+    assert!(listed["data"][0]["lastUsedAt"].is_string(), "{listed}");
+    assert!(
+        listed["data"][0].get("token").is_none(),
+        "a token is shown once"
+    );
+    assert_eq!(
+        house
+            .admin(&format!("DELETE /key/{id}"), Value::Null)
+            .await
+            .status,
+        204
+    );
+    house.ask(&token, "GET /app", Value::Null).await.expect(401);
+    house
+        .admin(
+            &format!("DELETE /key/{}x", &id[..id.len() - 1]),
+            Value::Null,
+        )
+        .await
+        .expect(404);
+}
+
+#[tokio::test]
+async fn a_portal_logs_out_and_nobody_else_does() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let what = format!("POST /auth/app-portal-access/{app}");
+    let access = house
+        .admin(&what, json!({"expiry": 3600}))
+        .await
+        .expect(200);
+    let token = text(&access["token"]);
+    assert_eq!(
+        text(&access["url"]),
+        format!("https://hooks.example.com/portal#key={token}")
+    );
+    assert_eq!(
+        house
+            .ask(&token, "POST /auth/logout", Value::Null)
+            .await
+            .status,
+        204
+    );
+    let list = format!("GET /app/{app}/endpoint");
+    house.ask(&token, &list, Value::Null).await.expect(401);
+    house
+        .admin("POST /auth/logout", Value::Null)
+        .await
+        .expect(403);
+    house.admin(&what, json!({"expiry": 60})).await.expect(422);
+
+    let access = house
+        .admin(&what, json!({"readOnly": true}))
+        .await
+        .expect(200);
+    let token = text(&access["token"]);
+    house.ask(&token, &list, Value::Null).await.expect(200);
+    let create = format!("POST /app/{app}/endpoint");
+    house
+        .ask(&token, &create, json!({"url": "https://example.com/"}))
+        .await
+        .expect(403);
+    house.clock.advance(Duration::from_secs(7 * 24 * 3600));
+    house.ask(&token, &list, Value::Null).await.expect(401);
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_is_slowed_down_by_address() {
+    let house = House::new().await;
+    let guess = |n: u32| {
+        let mut request = request(&format!("guess-{n}"), "GET /app", Value::Null);
+        let from = ringbolt_gate::ClientAddress("192.0.2.1".parse().unwrap());
+        request.extensions_mut().insert(from);
+        request
+    };
+    let mut statuses = Vec::new();
+    for n in 0..40 {
+        statuses.push(house.send(guess(n)).await.status);
+    }
+    assert_eq!((statuses[0], statuses[39]), (401, 429));
+    house.admin("GET /app", Value::Null).await.expect(200);
+}

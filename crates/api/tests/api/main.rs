@@ -1,0 +1,8 @@
+//! The API behind its router, on a real machine and a real store.
+
+mod access;
+mod description;
+mod house;
+mod life;
+mod repeats;
+mod surface;

@@ -102,7 +102,9 @@ impl SqliteStore {
     /// What is asked of the store afterwards is answered as unavailable.
     pub fn close(&self) {
         self.shared.queue.close();
+        // Whoever listens may hold the last reference, and then this runs on the writer's own thread.
         if let Some(thread) = self.thread.lock().take()
+            && thread.thread().id() != std::thread::current().id()
             && thread.join().is_err()
         {
             tracing::error!("the store's writer has panicked");

@@ -7,7 +7,7 @@ use ringbolt_model::{DeliveryKey, DeliveryState, FinalReason, Trigger};
 use super::{Bench, Ground, run};
 use crate::{
     Accept, AcceptRefused, Accepted, AppRef, EndpointRef, IdempotencyKey, MessageRef, Receipt,
-    Settled, Spill, Store, StoreError, Write,
+    Settled, Spill, StoreError, Write,
 };
 
 /// Runs the cases of this area.

@@ -5,7 +5,7 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{Listing, Order, StoreError};
 

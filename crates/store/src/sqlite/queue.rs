@@ -26,6 +26,7 @@ const LINGER: Duration = Duration::from_millis(1);
 
 /// What became of deliveries: it goes before what asks for new ones.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are outcomes")]
 pub(super) enum Settle {
     Outcome(Outcome),
     Spill(Spill),

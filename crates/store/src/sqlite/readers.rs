@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -123,7 +123,7 @@ impl Line {
     }
 }
 
-fn serve(line: &Line, path: &PathBuf) {
+fn serve(line: &Line, path: &Path) {
     let mut held = None;
     while let Some(read) = line.next() {
         let conn = match held.take().map_or_else(|| open::reader(path), Ok) {

@@ -3,9 +3,9 @@
 use ringbolt_model::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::Serialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use serde::Serialize;
 
 use crate::{Listing, Order, StoreError};
 

@@ -129,3 +129,17 @@ def test_a_client_that_leaves_early_leaves_nothing_behind(server, api, app):
         assert api.get(f"/app/{app}/msg").json()["data"] == []
         message = api.send(app)
         assert receiver.wait(1)[0].id == message
+
+
+def test_an_answer_before_the_body_keeps_the_connection_or_says_that_it_ends(server):
+    """Many clients write head and body apart. A refusal that crosses the body must not break their next request."""
+    head = b"POST /api/v1/app HTTP/1.1\r\nhost: x\r\nauthorization: Bearer wrong\r\ncontent-length: 2\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        for _ in range(20):
+            connection.sendall(head)
+            time.sleep(0.01)  # the two writes have to be two packets: this is what is tested
+            connection.sendall(b"{}")
+            answer = connection.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 401"), f"hung up on without a word: {answer!r}"
+            if b"connection: close" in answer.lower():
+                return

@@ -27,6 +27,10 @@ def world():
         yield {
             "server": server,
             "api": api,
+            # A connection for every request: what becomes of a kept one is another test's question.
+            "http": httpx.Client(
+                base_url=server.url, timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+            ),
             "portal": portal,
             "ended": ended,
             "names": {
@@ -60,7 +64,7 @@ def ask(world, method, path, token, header=None):
     content = b"{}" if method in ("POST", "PUT", "PATCH") else None
     if content:
         headers["content-type"] = "application/json"
-    return httpx.request(method, world["server"].url + path, headers=headers, content=content, timeout=10)
+    return world["http"].request(method, path, headers=headers, content=content)
 
 
 def test_the_table_is_worth_the_name(world):

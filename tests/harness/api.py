@@ -19,8 +19,9 @@ class Api:
             headers=headers,
             timeout=30,
             trust_env=False,
+            verify=False,
             limits=httpx.Limits(keepalive_expiry=2),
-            transport=httpx.HTTPTransport(retries=2),
+            transport=httpx.HTTPTransport(retries=2, verify=False),
         )
 
     def close(self):

@@ -1,13 +1,12 @@
 """The server under test: the built binary in a process of its own, with its own folder and port."""
 
+import http.client
 import os
 import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
-
-import httpx
 
 from .api import Api
 from .ports import free_port
@@ -116,13 +115,21 @@ class Server:
         while True:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log()[-4_000:]}")
-            try:
-                if httpx.get(f"{self.url}/api/v1/health", timeout=2).status_code in (200, 204):
-                    return
-            except httpx.TransportError:
-                pass
+            if self._health() == 200:
+                return
             assert time.monotonic() < deadline, f"not healthy within {within} s:\n{self.log()[-4_000:]}"
             time.sleep(0.005)
+
+    def _health(self):
+        """Status of the health route; None when nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/api/v1/health")
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
 
     def running(self):
         return self.process is not None and self.process.poll() is None

@@ -49,7 +49,6 @@ impl Api {
     }
 
     /// All routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::router(&self.room, &self.changes)
     }

@@ -117,7 +117,9 @@ impl Authenticator {
         }
         let forgotten = self.forgotten.load(Relaxed);
         match self.store.key_by_hash(hash.bytes()).await {
-            Ok(key) if key.works_at(now) => Ok(self.remember(hash, &key, now, forgotten)),
+            Ok(key) if key.works_at(now) && sound(&key) => {
+                Ok(self.remember(hash, &key, now, forgotten))
+            }
             Ok(_) | Err(StoreError::NotFound) => {
                 self.unknown.put(hash, now);
                 if let Some(from) = from {
@@ -187,6 +189,11 @@ impl Authenticator {
             self.store.keys_used(used).await
         }
     }
+}
+
+/// A portal without an application would be one of all: no such key is made, and none is accepted.
+fn sound(key: &ApiKey) -> bool {
+    key.role != Role::Portal || key.app.is_some()
 }
 
 /// The token of a request: what follows `Bearer`.

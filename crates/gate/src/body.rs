@@ -25,6 +25,8 @@ pub const MOST: usize = 1024 * 1024;
 const DRAINED: usize = 64 * 1024 * 1024;
 /// How large a body can be to be read before it is known whether it is wanted.
 const SMALL: u64 = 16 * 1024;
+/// How long what was answered already is still read.
+const COURTESY: Duration = Duration::from_secs(2);
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -75,16 +77,25 @@ pub async fn read_small(request: Request, next: Next) -> Response {
     }
 }
 
-/// The same for what was answered already: reads the rest of a small body, and keeps nothing of it.
-pub async fn drain<B>(body: B, headers: &HeaderMap)
+/// The same for what was answered already: reads the rest of a body, and keeps nothing of it. What is
+/// too large or too slow for that ends with its connection.
+pub async fn drain<B>(mut body: B, headers: &HeaderMap)
 where
     B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: Display,
 {
-    if small(&body, headers) {
-        // If it cannot be read, the connection is closed, as it would have been.
-        let _ = read(body, headers, MOST).await;
+    if headers.contains_key(EXPECT) {
+        return;
     }
+    let discard = async {
+        let mut size = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            size += frame.data_ref().map_or(0, Bytes::len);
+            if size > MOST {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(COURTESY, discard).await;
 }
 
 /// Whether a body has a small, known size and is on its way.

@@ -8,10 +8,10 @@ use crate::house::{House, request, text};
 
 /// Every operation as `METHOD /path` below `/api/v1`, its parameters filled in, and whether it is open.
 fn operations(app: &str) -> Vec<(String, bool)> {
-    let api: Value = serde_json::from_str(&ringbolt_api::Api::openapi()).unwrap();
+    let api: Value = serde_json::from_str(&ringbolt_api::Api::openapi()).expect("JSON");
     let mut all = Vec::new();
-    for (path, item) in api["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
+    for (path, item) in api["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
             let path = path
                 .strip_prefix("/api/v1")
                 .unwrap_or(path)

@@ -11,7 +11,7 @@ fn keyed(what: &str, key: &str, body: Value) -> Request<Full<Bytes>> {
     let mut request = request(ADMIN, what, body);
     request
         .headers_mut()
-        .insert("idempotency-key", key.parse().unwrap());
+        .insert("idempotency-key", key.parse().expect("a header"));
     request
 }
 

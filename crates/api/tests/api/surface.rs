@@ -211,9 +211,15 @@ impl http_body::Body for Watched {
 async fn a_connection_outlives_answers_that_did_not_need_the_body() {
     let house = House::new().await;
     let app = house.application().await;
-    for what in [format!("POST /app/{app}/msg"), format!("POST /app/{app}/endpoint")] {
+    for what in [
+        format!("POST /app/{app}/msg"),
+        format!("POST /app/{app}/endpoint"),
+    ] {
         let read = Arc::new(AtomicBool::new(false));
-        let body = Watched(Full::from(r#"{"eventType":"a.b","payload":{}}"#), read.clone());
+        let body = Watched(
+            Full::from(r#"{"eventType":"a.b","payload":{}}"#),
+            read.clone(),
+        );
         let asked = request("no such token", &what, Value::Null).map(|_| body);
         assert_eq!(house.send(asked).await.status, 401);
         assert!(read.load(Relaxed), "{what}: the body was not read");

@@ -161,7 +161,9 @@ class _Loop:
 
 
 class Receiver:
-    """An HTTP server on a loopback port. `answer` is a reply or a function from an arrival to a reply;
+    """An HTTP server on a loopback port; `open` counts its connections now, `busy` the requests that it is answering.
+
+    `answer` is a reply or a function from an arrival to a reply;
     `answers` maps a path to the same and wins. Both may be changed while it runs."""
 
     def __init__(self, answer=None, *, host="127.0.0.1", port=0, keep=True, tls=None):
@@ -176,6 +178,7 @@ class Receiver:
         self.keep = keep
         self.connections = 0
         self.open = 0
+        self.busy = 0
         self.reached = []
         self._writers = set()
         self._server = None
@@ -242,8 +245,12 @@ class Receiver:
                 answer = self.answers.get(arrival.path, self.answer)
                 reply = answer(arrival) if callable(answer) else answer
                 arrival.answered = getattr(reply, "status", 0)
-                if not await _unless_gone(reply.write(writer), reader):
-                    break
+                self.busy += 1
+                try:
+                    if not await _unless_gone(reply.write(writer), reader):
+                        break
+                finally:
+                    self.busy -= 1
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:

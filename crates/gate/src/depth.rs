@@ -46,6 +46,9 @@ fn end_of_string(json: &[u8], mut at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -69,5 +72,42 @@ mod tests {
             within(br#""[[[[\"#, 1),
             "a string that does not end is no reason to panic"
         );
+    }
+
+    fn depth_of(value: &Value) -> usize {
+        match value {
+            Value::Array(all) => 1 + all.iter().map(depth_of).max().unwrap_or(0),
+            Value::Object(all) => 1 + all.values().map(depth_of).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::from),
+            "[\\[\\]{}\"\\\\a ]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(8, 64, 4, |inner| {
+            let named = ("[\\[{\"a]{0,3}", inner.clone());
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                prop::collection::vec(named, 0..4).prop_map(|all| all.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_scan_finds_what_a_parser_finds(value in json(), most in 0usize..12) {
+            let text = value.to_string();
+            prop_assert_eq!(deepest(text.as_bytes()), depth_of(&value));
+            prop_assert_eq!(within(text.as_bytes(), most), depth_of(&value) <= most);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = within(&bytes, 0);
+        }
     }
 }

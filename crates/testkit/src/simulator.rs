@@ -41,18 +41,12 @@ use trace::Trace;
 use world::{Character, World};
 
 /// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The hash of everything that happened, in order.
     pub trace: u64,
-    /// How many things happened.
-    pub steps: usize,
-    /// Messages that were accepted.
-    pub messages: usize,
-    /// Tries that were started.
-    pub tries: u64,
-    /// How often the process crashed.
-    pub crashes: u64,
+    /// How often each kind of thing happened: `start`, `crash`, `spill` and so on.
+    pub kinds: BTreeMap<&'static str, u64>,
 }
 
 /// A promise was broken.
@@ -76,19 +70,11 @@ pub struct Failure {
 pub fn run(seed: u64) -> Result<Report, Box<Failure>> {
     let mut simulation = Simulation::begin(seed);
     let lived = simulation.live().and_then(|()| simulation.judge());
-    let Simulation {
-        trace,
-        ledger,
-        time,
-        ..
-    } = &simulation;
+    let Simulation { trace, time, .. } = &simulation;
     match lived {
         Ok(()) => Ok(Report {
             trace: trace.hash(),
-            steps: trace.len(),
-            messages: ledger.messages.len(),
-            tries: ledger.starts,
-            crashes: simulation.crashes,
+            kinds: trace.kinds(),
         }),
         Err(Broken { what, about }) => Err(Box::new(Failure {
             seed,
@@ -118,7 +104,6 @@ struct Simulation {
     chance: Random,
     /// Decides how long things take, and what endpoints answer.
     luck: Random,
-    crashes: u64,
     spins: u32,
 }
 
@@ -146,7 +131,6 @@ impl Simulation {
             endpoints: BTreeMap::new(),
             chance: random.fork(),
             luck: random.fork(),
-            crashes: 0,
             spins: 0,
         };
         simulation.settle_in();

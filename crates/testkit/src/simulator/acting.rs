@@ -17,12 +17,20 @@ pub(super) const TENTH: Duration = Duration::from_micros(100);
 pub(super) const MILLI: Duration = Duration::from_millis(1);
 /// How many of a hundred pages cannot be read.
 const UNREADABLE: u64 = 1;
+/// How many of a hundred steps may take much longer than they should.
+const BUSY: u64 = 3;
 
 impl Simulation {
     /// Lets the process do something after a while.
     pub(super) fn later(&mut self, low: Duration, high: Duration, step: Step) {
-        let at = self.time.now() + self.luck.span(low, high);
+        let at = self.time.now() + self.delay(low, high);
         self.agenda.enter(at, Event::Step(step));
+    }
+
+    /// How long something takes; now and then the machine is busy with something else.
+    pub(super) fn delay(&mut self, low: Duration, high: Duration) -> Duration {
+        let busy = self.luck.chance(BUSY);
+        self.luck.span(low, if busy { 50 * high } else { high })
     }
 
     pub(super) fn step(&mut self, step: Step) -> Result<(), Broken> {
@@ -148,7 +156,7 @@ impl Simulation {
     fn begin_try(&mut self, start: Start) -> Result<(), Broken> {
         let key = start.delivery;
         self.note(
-            "start",
+            if start.probe { "probe" } else { "start" },
             [key.message.raw(), key.endpoint.raw()],
             start.attempts.into(),
         );
@@ -211,14 +219,11 @@ impl Simulation {
     fn rows(&mut self, endpoint: EndpointId, due: Timestamp, manual: bool) -> Result<(), Broken> {
         let found = self.disk.wait(self.disk.store.destination(endpoint));
         let input = match found {
-            Ok(found) => {
-                self.tell_rate(found.endpoint.app)?;
-                Input::Stored {
-                    target: target(&found.endpoint),
-                    due,
-                    manual,
-                }
-            }
+            Ok(found) => Input::Stored {
+                target: target(&found.endpoint),
+                due,
+                manual,
+            },
             Err(StoreError::NotFound) => Input::Remove { endpoint },
             Err(error) => return Err(failed(error)),
         };
@@ -267,7 +272,8 @@ impl Simulation {
             Err(StoreError::NotFound) => Input::Remove { endpoint },
             Err(error) => return Err(failed(error)),
         };
-        self.tell(input)
+        self.later(TENTH, MILLI, Step::Tell(input));
+        Ok(())
     }
 }
 

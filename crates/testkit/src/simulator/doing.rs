@@ -207,6 +207,9 @@ impl Simulation {
         while !self.disk_is_bad() {
             let tidied = self.disk.wait(self.disk.store.tidy(self.time.day()));
             if !tidied.is_ok_and(|tidied| tidied.more) {
+                for key in self.ledger.tidied(self.time.day()) {
+                    self.note("expired", [key.message.raw(), key.endpoint.raw()], 0);
+                }
                 return;
             }
         }

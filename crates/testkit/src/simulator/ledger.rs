@@ -30,7 +30,6 @@ pub(super) struct Ledger {
     pub(super) lanes: BTreeMap<EndpointId, Lane>,
     pub(super) apps: BTreeMap<AppId, lane::Pace>,
     pub(super) in_flight: usize,
-    pub(super) starts: u64,
 }
 
 /// A message that was accepted.
@@ -39,6 +38,8 @@ pub(super) struct Sent {
     pub(super) app: AppId,
     pub(super) payload: Bytes,
     pub(super) expunged: bool,
+    /// When its content is to go, by the time of day.
+    pub(super) expires_at: Option<Timestamp>,
     pub(super) owed: BTreeMap<EndpointId, Entry>,
 }
 
@@ -53,8 +54,12 @@ pub(super) struct Entry {
     pub(super) unwritten: u32,
     /// The tries used up before it was sent again by hand: the lane may have read it before.
     pub(super) before_resend: Option<u32>,
-    /// An attempt has succeeded after its endpoint was deleted.
-    pub(super) late_success: bool,
+    /// It has a row; otherwise its message's open mark covers it.
+    pub(super) row: bool,
+    /// The store has ended it, but a lane may have read it before and try it once more.
+    pub(super) may_be_tried: bool,
+    /// An attempt has succeeded, whatever became of it later.
+    pub(super) arrived: bool,
 }
 
 /// Where a delivery stands.
@@ -91,32 +96,81 @@ impl Ledger {
             lanes: BTreeMap::new(),
             apps: BTreeMap::new(),
             in_flight: 0,
-            starts: 0,
         }
     }
 
     /// A message is on disk.
-    pub(super) fn accepted(&mut self, message: &Message, targets: &[EndpointId], now: Timestamp) {
+    pub(super) fn accepted(
+        &mut self,
+        message: &Message,
+        fresh: &[EndpointId],
+        stored: &[EndpointId],
+        now: Timestamp,
+    ) {
         let standing = Standing::pending(0, now);
-        let owed = targets.iter().map(|to| (*to, Entry::new(standing)));
+        let entry = |row| move |to: &EndpointId| (*to, Entry::new(standing, row));
+        let owed = fresh.iter().map(entry(false));
+        let owed = owed.chain(stored.iter().map(entry(true)));
         let sent = Sent {
             app: message.app,
             payload: message.payload.clone().unwrap_or_default(),
             expunged: false,
+            expires_at: message.expires_at,
             owed: owed.collect(),
         };
         self.messages.insert(message.id, sent);
     }
 
     /// An outcome is on disk: where its delivery stands by it, unless that is as before.
+    ///
+    /// A known gap: the store counts a delivery that it ends because its content's time is over; if the
+    /// outcome of a try that was under way comes after that, it is counted once more.
     pub(super) fn outcome_written(&mut self, key: DeliveryKey, standing: Option<Standing>) {
         let Some(entry) = self.entry_mut(key) else {
             return;
         };
         entry.unwritten -= 1;
+        let ended_before = entry.may_be_tried;
         if let Some(standing) = standing {
             entry.durable = standing;
+            entry.row |= standing.state != DeliveryState::Delivered;
+            entry.may_be_tried = false;
         }
+        self.lane(key.endpoint).miscounted |= ended_before;
+    }
+
+    /// Fresh deliveries have rows now.
+    pub(super) fn spilt(&mut self, deliveries: &[DeliveryKey]) {
+        for key in deliveries {
+            if let Some(entry) = self.entry_mut(*key) {
+                entry.row = true;
+            }
+        }
+    }
+
+    /// The store has tidied: content whose time is over is gone, and with it what has a row and waits.
+    /// Returns which deliveries have ended so.
+    pub(super) fn tidied(&mut self, day: Timestamp) -> Vec<DeliveryKey> {
+        let mut ended = Vec::new();
+        let over = |sent: &Sent| sent.expires_at.is_some_and(|at| at <= day);
+        for (message, sent) in self.messages.iter_mut().filter(|(_, sent)| over(sent)) {
+            (sent.expunged, sent.expires_at) = (true, None);
+            for (endpoint, entry) in &mut sent.owed {
+                if entry.row && entry.durable.is_pending() {
+                    ended.push(DeliveryKey {
+                        message: *message,
+                        endpoint: *endpoint,
+                    });
+                    entry.durable.state = DeliveryState::Failed;
+                    entry.durable.reason = Some(FinalReason::Expired);
+                    entry.may_be_tried = true;
+                    if entry.unwritten == 0 {
+                        entry.live = entry.durable;
+                    }
+                }
+            }
+        }
+        ended
     }
 
     /// A delivery was sent again by hand.
@@ -125,7 +179,11 @@ impl Ledger {
         let Some(sent) = self.messages.get_mut(&key.message) else {
             return;
         };
-        let entry = sent.owed.entry(key.endpoint).or_insert(Entry::new(pending));
+        let entry = sent
+            .owed
+            .entry(key.endpoint)
+            .or_insert(Entry::new(pending, true));
+        entry.row |= !entry.durable.is_pending();
         entry.before_resend = Some(entry.live.attempts);
         entry.durable = pending;
         if entry.unwritten == 0 {
@@ -152,6 +210,7 @@ impl Ledger {
                 recovered += 1;
                 entry.durable = Standing::pending(0, now);
                 entry.live = entry.durable;
+                entry.row = true;
             }
         }
         recovered
@@ -165,6 +224,7 @@ impl Ledger {
                 entry.live = entry.durable;
                 entry.unwritten = 0;
                 entry.before_resend = None;
+                entry.may_be_tried = false;
             }
         }
         self.lanes.values_mut().for_each(Lane::crashed);
@@ -177,9 +237,10 @@ impl Ledger {
             .messages
             .values_mut()
             .flat_map(|sent| sent.owed.values_mut());
-        for entry in entries.filter(|entry| entry.durable.attempts == 0) {
+        for entry in entries.filter(|entry| !entry.row) {
             entry.durable.due = entry.durable.due.min(now);
             entry.live = entry.durable;
+            entry.row = entry.durable.is_pending();
         }
     }
 
@@ -187,6 +248,9 @@ impl Ledger {
     pub(super) fn meets(&mut self, target: &Target) {
         let lane = self.lanes.entry(target.endpoint).or_default();
         lane.crashed();
+        // A message may be routed before its endpoint is deleted, and admitted after. Then a lane is
+        // made anew; it finds nowhere to send to.
+        lane.removed = false;
         lane.settings = (*target.settings).clone();
         lane.blocked = target.settings.disabled;
     }
@@ -219,13 +283,15 @@ pub(super) fn window(since: Timestamp, until: Timestamp, reached: Option<Message
 }
 
 impl Entry {
-    const fn new(standing: Standing) -> Self {
+    const fn new(standing: Standing, row: bool) -> Self {
         Self {
             live: standing,
             durable: standing,
             unwritten: 0,
             before_resend: None,
-            late_success: false,
+            row,
+            may_be_tried: false,
+            arrived: false,
         }
     }
 }

@@ -56,7 +56,6 @@ impl Process {
 impl Simulation {
     /// The process ends without a word, or is stopped, and another starts on what it left.
     pub(super) fn crash(&mut self) -> Result<(), Broken> {
-        self.crashes += 1;
         let crashed = self.chance.chance(70);
         self.note("crash", [u64::from(crashed), 0], 0);
         self.agenda.crash();
@@ -83,6 +82,9 @@ impl Simulation {
         self.ledger.reopened(now);
         self.note("reopened", [0, largest], reopened as i64);
         self.process = Process::new(&self.world.settings, self.luck.next(), largest);
+        for app in self.apps.clone() {
+            self.tell_rate(app)?;
+        }
         let mut at = self.time.now();
         for lane in lanes {
             at = at + self.luck.span(super::acting::TENTH, super::acting::MILLI);

@@ -1,6 +1,7 @@
 //! The log of what happened: hashed, so that two runs can be compared; kept, so that a failure can be
 //! looked into.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ringbolt_model::Timestamp;
@@ -48,8 +49,13 @@ impl Trace {
         self.hash
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.lines.len()
+    /// How often each kind of thing happened.
+    pub(super) fn kinds(&self) -> BTreeMap<&'static str, u64> {
+        let mut kinds = BTreeMap::new();
+        for line in &self.lines {
+            *kinds.entry(line.what).or_default() += 1;
+        }
+        kinds
     }
 
     /// The last lines, and before them the last that name all of `about`.

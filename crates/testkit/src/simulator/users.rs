@@ -92,7 +92,7 @@ impl Simulation {
 
     /// A user's change reaches the lane, after those before it.
     fn tell_change(&mut self, endpoint: &Endpoint) {
-        let at = self.time.now() + self.luck.span(TENTH, MILLI);
+        let at = self.time.now() + self.delay(TENTH, MILLI);
         let told = self.process.told_at.entry(endpoint.id).or_default();
         *told = at.max(*told + TENTH);
         let target = target(endpoint);

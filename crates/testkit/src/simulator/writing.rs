@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_engine::{Admission, Change, Decision, Input, Start};
-use ringbolt_model::{Attempt, DeliveryKey, EndpointId, Message, MessageId, Timings, Trigger};
+use ringbolt_model::{Attempt, DeliveryKey, Message, MessageId, Timings, Trigger};
 use ringbolt_store::{
     Accept, AcceptRefused, Accepted, Outcome, Receipt, Settled, Spill, StoreError, Write,
 };
@@ -27,6 +27,11 @@ pub(super) struct Queued {
     outcome: Option<(DeliveryKey, Option<Standing>)>,
 }
 
+/// How many of a hundred messages ask for their content to go early.
+const EXPIRING: u64 = 15;
+const MINUTE: Duration = Duration::from_secs(60);
+const LONGEST_KEPT: Duration = Duration::from_secs(48 * 3600);
+
 impl Simulation {
     pub(super) fn admit(&mut self, draft: Draft) -> Result<(), Broken> {
         draft.targets.iter().for_each(|target| self.meets(target));
@@ -35,6 +40,8 @@ impl Simulation {
         let engine = &mut self.process.engine;
         let Admission { fresh, stored } = engine.admit(due, id, draft.bytes, &draft.targets);
         self.note("admit", [id.raw(), fresh.len() as u64], stored.len() as i64);
+        let expires = self.luck.chance(EXPIRING);
+        let expires_at = expires.then(|| self.time.day() + self.luck.span(MINUTE, LONGEST_KEPT));
         let message = Arc::new(Message {
             id,
             app: draft.app,
@@ -43,7 +50,7 @@ impl Simulation {
             channels: draft.channels,
             content_type: ringbolt_model::message::JSON.into(),
             payload: Some(payload(id, draft.bytes)),
-            expires_at: None,
+            expires_at,
         });
         self.process.tickets += 1;
         let accept = Accept {
@@ -126,7 +133,7 @@ impl Simulation {
             self.write()?
         };
         if !receipts.is_empty() {
-            let delay = self.luck.span(TENTH / 2, 10 * MILLI);
+            let delay = self.delay(TENTH / 2, 10 * MILLI);
             let at = (self.time.now() + delay).max(self.process.receipts_at);
             self.process.receipts_at = at;
             self.agenda.enter(at, Event::Step(Step::Receipts(receipts)));
@@ -145,8 +152,10 @@ impl Simulation {
             self.ledger.outcome_written(key, standing);
         }
         for receipt in &receipts {
-            if let Receipt::Accept(accept, result) = receipt {
-                self.accepted(accept, result)?;
+            match receipt {
+                Receipt::Accept(accept, result) => self.accepted(accept, result)?,
+                Receipt::Spill(spill) => self.ledger.spilt(&spill.deliveries),
+                Receipt::Outcome { .. } => {}
             }
         }
         self.note("committed", [0, 0], receipts.len() as i64);
@@ -160,9 +169,14 @@ impl Simulation {
     ) -> Result<(), Broken> {
         match result {
             Ok(Accepted::New) => {
-                let targets: Vec<EndpointId> =
-                    accept.fresh.iter().chain(&accept.stored).copied().collect();
-                self.ledger.accepted(&accept.message, &targets, accept.due);
+                let Accept {
+                    message,
+                    fresh,
+                    stored,
+                    due,
+                    ..
+                } = accept;
+                self.ledger.accepted(message, fresh, stored, *due);
                 Ok(())
             }
             Err(AcceptRefused::ApplicationGone) if !self.apps.contains(&accept.message.app) => {

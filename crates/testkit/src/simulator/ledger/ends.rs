@@ -41,7 +41,7 @@ impl Ledger {
         };
         entry.unwritten += 1;
         entry.before_resend = None;
-        entry.late_success |= removed && verdict.outcome == Outcome::Success;
+        entry.arrived |= verdict.outcome == Outcome::Success;
         entry.live = standing.unwrap_or(if decision.fresh {
             entry.live
         } else {

@@ -12,7 +12,6 @@ impl Ledger {
         start: &Start,
         now: Timestamp,
     ) -> Result<(), Broken> {
-        self.starts += 1;
         self.is_owed(start)?;
         self.is_due(start, now)?;
         self.lane_may_start(start, now)?;
@@ -35,7 +34,7 @@ impl Ledger {
         let Some(entry) = sent.owed.get(&key.endpoint) else {
             return broken(key, "a message starts to an endpoint that did not want it");
         };
-        if !entry.live.is_pending() {
+        if !entry.live.is_pending() && !entry.may_be_tried {
             return broken(
                 key,
                 format!("a delivery starts that is {:?}", entry.live.state),

@@ -19,6 +19,10 @@ pub(super) const MILLI: Duration = Duration::from_millis(1);
 const UNREADABLE: u64 = 1;
 /// How many of a hundred steps may take much longer than they should.
 const BUSY: u64 = 3;
+/// How many of a hundred tries a user repeats by hand at once.
+const REPEATED: u64 = 1;
+/// How many of a hundred endpoints a user enables as soon as they are disabled.
+const DEFENDED: u64 = 40;
 
 impl Simulation {
     /// Lets the process do something after a while.
@@ -60,6 +64,8 @@ impl Simulation {
                 Ok(())
             }
             Step::Recover(recovery) => self.recovery(recovery),
+            Step::Resend(key) => self.resend_this(key),
+            Step::Enable(endpoint) => self.enable(endpoint),
         }
     }
 
@@ -83,6 +89,7 @@ impl Simulation {
                     [0, target.endpoint.raw()],
                     target.settings.disabled.into(),
                 );
+                self.meets(target);
                 let lane = self.ledger.lane(target.endpoint);
                 lane.configured((*target.settings).clone());
             }
@@ -141,6 +148,9 @@ impl Simulation {
                     self.note("disable", [0, endpoint.raw()], 0);
                     self.ledger.lane(endpoint).blocked = true;
                     self.later(TENTH, MILLI, Step::Disable { endpoint, reason });
+                    if self.luck.chance(DEFENDED) {
+                        self.later(TENTH, 20 * MILLI, Step::Enable(endpoint));
+                    }
                 }
                 Action::Warn {
                     endpoint, percent, ..
@@ -193,6 +203,9 @@ impl Simulation {
             .ledger
             .finished(&start, answer.verdict, decision, now)?;
         self.write_outcome(&start, &answer, decision, standing);
+        if self.luck.chance(REPEATED) && !self.ledger.is_deleted(key.endpoint) {
+            self.later(TENTH, 20 * MILLI, Step::Resend(key));
+        }
         self.perform(actions)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ringbolt_engine::{Input, Start};
 use ringbolt_model::endpoint::Failing;
-use ringbolt_model::{DisableReason, EndpointId, Timestamp};
+use ringbolt_model::{DeliveryKey, DisableReason, EndpointId, Timestamp};
 use ringbolt_store::Receipt;
 
 use super::deeds::{Deed, Draft};
@@ -58,6 +58,10 @@ pub(super) enum Step {
     },
     /// A step of a recovery.
     Recover(Recovery),
+    /// A user sends again what was just tried.
+    Resend(DeliveryKey),
+    /// A user enables what was just disabled.
+    Enable(EndpointId),
 }
 
 /// How far a recovery is.

@@ -78,15 +78,25 @@ impl Simulation {
         let Some(message) = self.some_message().filter(|_| !self.disk_is_bad()) else {
             return Ok(());
         };
-        let sent = &self.ledger.messages[&message];
-        let (app, expunged) = (sent.app, sent.expunged);
+        let app = self.ledger.messages[&message].app;
         let of_app = self
             .endpoints
             .iter()
             .filter(|(_, (owner, _))| *owner == app);
         let of_app: Vec<_> = of_app.map(|(id, _)| *id).collect();
         let endpoint = self.chance.pick(&of_app);
-        let (key, now) = (DeliveryKey { message, endpoint }, self.time.steady());
+        self.resend_this(DeliveryKey { message, endpoint })
+    }
+
+    /// A user sends a message again.
+    pub(super) fn resend_this(&mut self, key: DeliveryKey) -> Result<(), Broken> {
+        let DeliveryKey { message, endpoint } = key;
+        let sent = &self.ledger.messages[&message];
+        let (app, expunged) = (sent.app, sent.expunged);
+        if self.disk_is_bad() || !self.apps.contains(&app) {
+            return Ok(());
+        }
+        let now = self.time.steady();
         let answer = self
             .disk
             .wait(self.disk.store.resend(app, message, endpoint, now));

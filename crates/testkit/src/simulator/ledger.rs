@@ -135,6 +135,9 @@ impl Ledger {
             entry.durable = standing;
             entry.row |= standing.state != DeliveryState::Delivered;
             entry.may_be_tried = false;
+        } else if entry.unwritten == 0 {
+            // It may have been sent again by hand meanwhile.
+            entry.live = entry.durable;
         }
         self.lane(key.endpoint).miscounted |= ended_before;
     }

@@ -223,6 +223,15 @@ impl Simulation {
         self.tell(Input::ApplicationRate { app, rate })
     }
 
+    /// A user enables an endpoint.
+    pub(super) fn enable(&mut self, endpoint: EndpointId) -> Result<(), Broken> {
+        if self.disk_is_bad() || self.ledger.is_deleted(endpoint) {
+            return Ok(());
+        }
+        let app = self.endpoints[&endpoint].0;
+        self.edit(app, endpoint, Box::new(|it| it.disabled = None))
+    }
+
     fn enable_all(&mut self) -> Result<(), Broken> {
         for (endpoint, app) in self
             .endpoints

@@ -58,8 +58,10 @@ impl Ledger {
                 format!("a try starts before it is due at {}", entry.live.due),
             );
         }
-        let attempts = [Some(entry.live.attempts), entry.before_resend];
-        if !attempts.contains(&Some(start.attempts)) {
+        // A page may have been read before the delivery was sent again by hand, or after.
+        let attempts = [entry.live.attempts, entry.durable.attempts];
+        let before = entry.before_resend == Some(start.attempts);
+        if !attempts.contains(&start.attempts) && !before {
             return broken(
                 key,
                 format!(

@@ -11,7 +11,10 @@ const PARSER: usize = 128;
 
 fuzz_target!(|json: &[u8]| {
     if serde_json::from_slice::<Value>(json).is_ok() {
-        assert!(depth::within(json, PARSER), "valid JSON is not as deep as this");
+        assert!(
+            depth::within(json, PARSER),
+            "valid JSON is not as deep as this"
+        );
     }
     if !depth::within(json, depth::MOST + 1) {
         assert!(body::parse::<Value>(json).is_err());

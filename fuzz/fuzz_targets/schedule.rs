@@ -10,6 +10,9 @@ fuzz_target!(|input: (&str, u32, u32)| {
     if let Ok(schedule) = text.parse::<RetrySchedule>() {
         assert_eq!(schedule.to_string().parse(), Ok(schedule.clone()));
         let wait = schedule.wait_after(attempts, random);
-        assert_eq!(wait.is_some(), (1..=schedule.waits().len()).contains(&(attempts as usize)));
+        assert_eq!(
+            wait.is_some(),
+            (1..=schedule.waits().len()).contains(&(attempts as usize))
+        );
     }
 });

@@ -19,5 +19,9 @@ fuzz_target!(|input: (&str, &str, &str, &str, &[u8], i64)| {
         Secret::ed25519_from([7; 32]),
     ]);
     let headers = (id, timestamp, signature);
-    assert!(verifier.verify(headers, payload, now, Duration::MAX).is_err());
+    assert!(
+        verifier
+            .verify(headers, payload, now, Duration::MAX)
+            .is_err()
+    );
 });

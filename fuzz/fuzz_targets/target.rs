@@ -15,7 +15,10 @@ fuzz_target!(|text: &str| {
         assert_eq!(again.as_str(), target.as_str());
         assert_eq!(again.host(), target.host());
         assert_eq!(again.port(), target.port());
-        assert_eq!(again.precheck(&guard).is_ok(), target.precheck(&guard).is_ok());
+        assert_eq!(
+            again.precheck(&guard).is_ok(),
+            target.precheck(&guard).is_ok()
+        );
         let line = target.path_and_query();
         assert!(line.starts_with('/') && line.bytes().all(|byte| byte > b' ' && byte < 0x7f));
     }

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_engine::{Admission, Target};
-use ringbolt_model::{Application, Channel, EventTypeName, Message, MessageId, Timestamp, Uid};
+use ringbolt_model::{
+    AppId, Application, Channel, Endpoint, EventTypeName, Message, MessageId, Timestamp, Uid,
+};
 use ringbolt_store::{Accept, AcceptRefused, Accepted, AppRef, IdempotencyKey, StoreError, Write};
 
 use crate::Handle;
+use crate::shared::target;
 
 /// A message as its sender gave it, checked.
 #[derive(Debug, Clone)]
@@ -89,16 +92,33 @@ impl Handle {
         if self.0.stopping() {
             return Err(Refused::Stopping);
         }
-        let (routes, _) = self
-            .routes(&AppRef::Id(app.id))
-            .await
-            .map_err(|error| match error {
-                StoreError::NotFound => Refused::ApplicationGone,
-                other => Refused::Store(other),
-            })?;
-        let targets = routes.matching(&draft.event_type, &draft.channels);
-        self.let_lanes_catch_up(&targets).await;
-        let (id, answer) = self.commit(app, draft, &targets)?;
+        let targets = self.targets(app.id, &draft).await?;
+        self.take(app, draft, &targets).await
+    }
+
+    /// Takes a message for one endpoint only, whether or not the endpoint wants messages like it.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing was stored.
+    pub async fn accept_for(
+        &self,
+        app: &Application,
+        endpoint: &Endpoint,
+        draft: Draft,
+    ) -> Result<Taken, Refused> {
+        if self.0.stopping() {
+            return Err(Refused::Stopping);
+        }
+        self.take(app, draft, &[target(endpoint)]).await
+    }
+
+    async fn take(
+        &self,
+        app: &Application,
+        draft: Draft,
+        targets: &[Target],
+    ) -> Result<Taken, Refused> {
+        let (id, answer) = self.commit(app, draft, targets)?;
         match answer.await {
             Ok(Ok(Accepted::New)) => Ok(Taken {
                 id,
@@ -110,11 +130,21 @@ impl Handle {
         }
     }
 
-    /// Accepting is cheaper than delivering. Where the lanes of a message are busy but make progress,
-    /// its sender waits a little, so that what is owed stays in memory.
-    async fn let_lanes_catch_up(&self, targets: &[Target]) {
+    /// The endpoints that want a message. Accepting is cheaper than delivering: where their lanes are
+    /// busy but make progress, the sender waits a little, so that what is owed stays in memory. The
+    /// application is looked at again each time, since its endpoints may change meanwhile.
+    async fn targets(&self, app: AppId, draft: &Draft) -> Result<Vec<Target>, Refused> {
         let mut waited = Duration::ZERO;
-        while waited < LONGEST_WAIT && self.0.crowded(targets) {
+        loop {
+            let routes = self.routes(&AppRef::Id(app)).await;
+            let (routes, _) = routes.map_err(|error| match error {
+                StoreError::NotFound => Refused::ApplicationGone,
+                other => Refused::Store(other),
+            })?;
+            let targets = routes.matching(&draft.event_type, &draft.channels);
+            if waited >= LONGEST_WAIT || !self.0.crowded(&targets) {
+                return Ok(targets);
+            }
             tokio::time::sleep(LOOK_EVERY).await;
             waited += LOOK_EVERY;
         }

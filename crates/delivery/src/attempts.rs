@@ -32,6 +32,11 @@ impl Shared {
         let (decision, actions) =
             self.turn(|engine, now, out| engine.finished(now, start.delivery, tried.verdict, out));
         self.metrics.finished(&tried, &decision);
+        if tried.missing {
+            let (this, endpoint) = (self.clone(), start.delivery.endpoint);
+            self.tracker
+                .spawn(async move { this.reconfigure(endpoint).await });
+        }
         self.write(&start, tried, decision);
         self.one_of(actions)
     }

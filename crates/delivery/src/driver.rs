@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ringbolt_engine::Input;
 use ringbolt_model::Timestamp;
-use ringbolt_store::{Accepted, Receipt, Settled, StoreError};
+use ringbolt_store::{Accepted, Receipt, Settled};
 use tracing::{info, warn};
 
 use crate::shared::Shared;
@@ -185,13 +185,7 @@ async fn bring_back(shared: Arc<Shared>) {
         if shared.soft.is_cancelled() {
             return;
         }
-        match shared.store.destination(lane.endpoint).await {
-            Ok(destination) => {
-                shared.stored(&destination.endpoint, lane.due, false);
-            }
-            Err(StoreError::NotFound) => {}
-            Err(error) => warn!(endpoint = %lane.endpoint, %error, "endpoint could not be read"),
-        }
+        shared.clone().rows(lane.endpoint, lane.due, false).await;
         shared.workers.note(
             "start-up",
             format!("{} of {} lanes are back", done + 1, work.len()),

@@ -43,7 +43,12 @@ impl Handle {
     /// # Errors
     /// `NotFound`, or the store's own.
     pub async fn application(&self, app: &AppRef) -> Result<Arc<Application>, StoreError> {
-        Ok(self.routes(app).await?.0.app.clone())
+        match self.application_in_memory(app) {
+            Some(app) => Ok(app),
+            // Its endpoints are read when a message has to be routed, not sooner: making many
+            // endpoints one after the other would read them all each time.
+            None => Ok(Arc::new(self.0.store.application(app.clone()).await?)),
+        }
     }
 
     /// An application, if it is in memory.
@@ -56,8 +61,7 @@ impl Handle {
     pub(crate) async fn routes(&self, app: &AppRef) -> Result<(Arc<Routes>, bool), StoreError> {
         let (routes, loaded) = self.0.routing.routes(app).await?;
         if loaded {
-            let (app, rate) = (routes.app.id, routes.app.throttle_rate);
-            self.0.tell(Input::ApplicationRate { app, rate });
+            self.0.rate(&routes.app);
         }
         Ok((routes, loaded))
     }
@@ -65,11 +69,18 @@ impl Handle {
     /// An application was created or changed. To be called between commit and answer.
     pub fn application_changed(&self, app: AppId) {
         self.0.routing.forget(app);
+        let shared = self.0.clone();
+        self.0.tracker.spawn(async move {
+            if let Ok(app) = shared.store.application(AppRef::Id(app)).await {
+                shared.rate(&app);
+            }
+        });
     }
 
     /// An application was deleted with these endpoints. To be called between commit and answer.
     pub fn application_deleted(&self, app: AppId, endpoints: &[EndpointId]) {
         self.0.routing.forget(app);
+        self.0.rated.lock().remove(&app);
         for endpoint in endpoints {
             self.endpoint_deleted(app, *endpoint);
         }
@@ -77,12 +88,25 @@ impl Handle {
 
     /// An endpoint was created or changed. To be called between commit and answer.
     pub fn endpoint_changed(&self, endpoint: &Endpoint) {
-        self.0.transport.forget(endpoint.id);
-        self.0.configure(endpoint);
+        let id = endpoint.id;
+        {
+            let mut changes = self.0.changes.lock();
+            *changes.of(id) += 1;
+            self.0.transport.forget(id);
+            self.0.configure(endpoint);
+        }
+        // Two changes may arrive here in another order than they were committed in: what the store
+        // says in the end holds.
+        let shared = self.0.clone();
+        self.0
+            .tracker
+            .spawn(async move { shared.reconfigure(id).await });
     }
 
     /// An endpoint was deleted. To be called between commit and answer.
     pub fn endpoint_deleted(&self, app: AppId, endpoint: EndpointId) {
+        let mut changes = self.0.changes.lock();
+        *changes.of(endpoint) += 1;
         self.0.routing.forget(app);
         self.0.transport.forget(endpoint);
         self.0.tell(Input::Remove { endpoint });

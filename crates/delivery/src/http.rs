@@ -96,12 +96,14 @@ impl Transport for HttpTransport {
         };
         match self.destinations.get(endpoint, at).await {
             Ok(to) => self.send(message, &to, payload, at).await,
-            Err(StoreError::NotFound) => Tried::unsent(
-                at,
-                "".into(),
-                AttemptFailure::Internal,
-                "the endpoint is gone".into(),
-            ),
+            Err(StoreError::NotFound) => {
+                let why = "the endpoint is gone".to_owned();
+                let unsent = Tried::unsent(at, "".into(), AttemptFailure::Internal, why);
+                Tried {
+                    missing: true,
+                    ..unsent
+                }
+            }
             Err(error) => Tried::unsent(at, "".into(), AttemptFailure::Internal, error.to_string()),
         }
     }
@@ -170,6 +172,7 @@ fn tried(report: Report, url: Arc<str>, at: Timestamp) -> Tried {
                 body: reply.body,
                 timings,
                 verdict,
+                missing: false,
             }
         }
         Err(failure) => Tried {
@@ -183,6 +186,7 @@ fn tried(report: Report, url: Arc<str>, at: Timestamp) -> Tried {
             body: Bytes::new(),
             timings,
             verdict: Verdict::failure(took),
+            missing: false,
         },
     }
 }

@@ -21,7 +21,7 @@ pub use accept::{Draft, Refused, Taken};
 pub use driver::Driver;
 pub use handle::{Handle, Status, UrlRefused};
 pub use http::HttpTransport;
-pub use ringbolt_engine::{LaneView, Snapshot};
+pub use ringbolt_engine::{Failure, Hold, LaneView, Outcome, Snapshot, Verdict};
 pub use settings::{DriverSettings, HttpSettings, StartError, start, start_with};
 pub use transport::{Transport, Tried};
 pub use workers::WorkerView;

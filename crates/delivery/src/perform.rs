@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ringbolt_engine::{Action, Input, Start};
 use ringbolt_model::endpoint::Failing;
-use ringbolt_model::{DeliveryKey, DisableReason, Endpoint, EndpointId, Timestamp, Trigger};
-use ringbolt_store::{Spill, StoreError, Write};
+use ringbolt_model::{AppId, DeliveryKey, DisableReason, Endpoint, EndpointId, Timestamp, Trigger};
+use ringbolt_store::{AppRef, Spill, StoreError, Write};
 use tracing::{error, info, warn};
 
 use crate::driver::stopped_within;
@@ -144,13 +144,35 @@ impl Shared {
         self.reconfigure(endpoint).await;
     }
 
-    /// Tells the lane of an endpoint what the store says of it.
+    /// Tells the lane of an endpoint what the store says of it, unless that has changed meanwhile.
     pub(crate) async fn reconfigure(self: &Arc<Self>, endpoint: EndpointId) {
         self.transport.forget(endpoint);
-        match self.store.destination(endpoint).await {
-            Ok(destination) => self.configure(&destination.endpoint),
-            Err(StoreError::NotFound) => self.tell(Input::Remove { endpoint }),
-            Err(error) => warn!(%endpoint, %error, "endpoint could not be read"),
+        loop {
+            let before = *self.changes.lock().of(endpoint);
+            let found = self.store.destination(endpoint).await;
+            if let Ok(destination) = &found {
+                self.know_rate(destination.endpoint.app).await;
+            }
+            let mut changes = self.changes.lock();
+            if *changes.of(endpoint) != before {
+                continue;
+            }
+            match found {
+                Ok(destination) => self.configure(&destination.endpoint),
+                Err(StoreError::NotFound) => self.tell(Input::Remove { endpoint }),
+                Err(error) => warn!(%endpoint, %error, "endpoint could not be read"),
+            }
+            return;
+        }
+    }
+
+    /// Tells the engine the rate of an application, unless it knows it.
+    pub(crate) async fn know_rate(self: &Arc<Self>, app: AppId) {
+        if self.rated.lock().contains(&app) {
+            return;
+        }
+        if let Ok(app) = self.store.application(AppRef::Id(app)).await {
+            self.rate(&app);
         }
     }
 
@@ -158,10 +180,21 @@ impl Shared {
     /// now is asked for again until it can be.
     pub(crate) async fn rows(self: Arc<Self>, endpoint: EndpointId, due: Timestamp, manual: bool) {
         loop {
-            match self.store.destination(endpoint).await {
-                Ok(destination) => return self.stored(&destination.endpoint, due, manual),
-                Err(StoreError::NotFound) => return self.tell(Input::Remove { endpoint }),
-                Err(error) => warn!(%endpoint, %error, "endpoint could not be read; trying again"),
+            let before = *self.changes.lock().of(endpoint);
+            let found = self.store.destination(endpoint).await;
+            if let Ok(destination) = &found {
+                self.know_rate(destination.endpoint.app).await;
+            }
+            {
+                let mut changes = self.changes.lock();
+                match found {
+                    _ if *changes.of(endpoint) != before => continue,
+                    Ok(destination) => return self.stored(&destination.endpoint, due, manual),
+                    Err(StoreError::NotFound) => return self.tell(Input::Remove { endpoint }),
+                    Err(error) => {
+                        warn!(%endpoint, %error, "endpoint could not be read; trying again")
+                    }
+                }
             }
             if stopped_within(&self, READ_AGAIN).await {
                 return;

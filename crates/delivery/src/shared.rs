@@ -1,12 +1,14 @@
 //! What the handle, the driver and every attempt share; and the engine behind its lock.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use ringbolt_engine::{Action, Admission, Engine, Input, LaneSettings, LaneState, Start, Target};
-use ringbolt_model::{Clock, Endpoint, IdMaker, MessageId, Timestamp};
+use ringbolt_model::{
+    AppId, Application, Clock, Endpoint, EndpointId, IdMaker, MessageId, Timestamp,
+};
 use ringbolt_store::{Accept, Receipt, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -44,9 +46,30 @@ pub(crate) struct Shared {
     pub(crate) pending: AtomicU64,
     /// Attempts that wait until the store has caught up.
     pub(crate) held_back: Mutex<VecDeque<Start>>,
+    /// Whoever tells a lane its settings holds this, so that what was read before a change is not
+    /// told after it.
+    pub(crate) changes: Mutex<Changes>,
+    /// Applications whose rate the engine knows.
+    pub(crate) rated: Mutex<HashSet<AppId>>,
     pub(crate) guard: GuardedUrl,
     pub(crate) stopping: AtomicBool,
     engine: Mutex<Engine>,
+}
+
+/// How often endpoints were changed; a few share a counter.
+pub(crate) struct Changes([u64; 256]);
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self([0; 256])
+    }
+}
+
+impl Changes {
+    /// The counter of an endpoint.
+    pub(crate) fn of(&mut self, endpoint: EndpointId) -> &mut u64 {
+        &mut self.0[(endpoint.raw() >> 10) as usize % 256]
+    }
 }
 
 /// Checks a URL that a user gives; see [`crate::Handle::check_url`].
@@ -82,6 +105,8 @@ impl Shared {
             unwritten: AtomicUsize::new(0),
             pending: AtomicU64::new(0),
             held_back: Mutex::default(),
+            changes: Mutex::default(),
+            rated: Mutex::default(),
             guard: parts.guard,
             stopping: AtomicBool::new(false),
             engine: Mutex::new(parts.engine),
@@ -159,6 +184,16 @@ impl Shared {
     pub(crate) fn tell(self: &Arc<Self>, input: Input) {
         let ((), actions) = self.turn(|engine, now, out| engine.handle(now, input, out));
         self.perform(actions);
+    }
+
+    /// Tells the engine the rate of an application.
+    pub(crate) fn rate(self: &Arc<Self>, app: &Application) {
+        let new = self.rated.lock().insert(app.id);
+        if new && app.throttle_rate.is_none() {
+            return;
+        }
+        let (app, rate) = (app.id, app.throttle_rate);
+        self.tell(Input::ApplicationRate { app, rate });
     }
 
     /// An endpoint has rows that are due.

@@ -46,6 +46,8 @@ pub struct Tried {
     pub timings: Timings,
     /// What the engine is to make of it.
     pub verdict: Verdict,
+    /// The endpoint does not exist any more.
+    pub missing: bool,
 }
 
 impl Tried {
@@ -66,6 +68,7 @@ impl Tried {
                 ..Timings::default()
             },
             verdict: Verdict::failure(Duration::ZERO),
+            missing: false,
         }
     }
 }

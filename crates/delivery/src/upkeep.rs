@@ -19,6 +19,7 @@ const COUNT_EVERY: Duration = Duration::from_secs(15);
 
 /// Runs until the driver stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
+    reencrypt(&shared).await;
     let mut count_at = shared.clock.steady();
     loop {
         shared.transport.sweep();
@@ -55,5 +56,24 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 async fn count(shared: &Shared) {
     if let Ok(pending) = shared.store.pending().await {
         shared.pending.store(pending, Relaxed);
+    }
+}
+
+/// After a start with a new encryption key in front: what the older ones encrypted is encrypted anew.
+async fn reencrypt(shared: &Shared) {
+    loop {
+        match shared.store.reencrypt().await {
+            Ok(0) => return,
+            Ok(left) => shared
+                .workers
+                .note("upkeep", format!("encrypting anew, {left} to do")),
+            Err(error) => {
+                warn!(%error, "not everything could be encrypted anew; the next start tries again");
+                return;
+            }
+        }
+        if stopped_within(shared, BREATH).await {
+            return;
+        }
     }
 }

@@ -73,6 +73,7 @@ impl Transport for Script {
             } else {
                 Verdict::success(took)
             },
+            missing: false,
         }
     }
 

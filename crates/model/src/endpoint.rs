@@ -114,7 +114,11 @@ pub struct EndpointSecrets {
 impl EndpointSecrets {
     /// Every secret that signs at `now`, the current one first.
     pub fn valid_at(&self, now: Timestamp) -> impl Iterator<Item = &Secret> {
-        let old = self.old.iter().filter(move |(_, until)| *until > now).map(|(secret, _)| secret);
+        let old = self
+            .old
+            .iter()
+            .filter(move |(_, until)| *until > now)
+            .map(|(secret, _)| secret);
         std::iter::once(&self.current).chain(old)
     }
 }
@@ -125,6 +129,8 @@ pub struct CustomHeaders(pub Vec<(String, String)>);
 
 impl std::fmt::Debug for CustomHeaders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
     }
 }

@@ -37,13 +37,17 @@ impl IdMaker {
     /// already in the store.
     #[must_use]
     pub fn new(node: u16, last: u64) -> Self {
-        Self { last: AtomicU64::new(last), node: u64::from(node % NODES) }
+        Self {
+            last: AtomicU64::new(last),
+            node: u64::from(node % NODES),
+        }
     }
 
     /// The next id: from `now`, or just above the last one if the clock has not moved on.
     pub fn next<I: From<u64>>(&self, now: Timestamp) -> I {
         let earliest = at_millisecond(now) | self.node;
-        let step = |last: u64| earliest.max(((last >> COUNTER_SHIFT) + 1) << COUNTER_SHIFT | self.node);
+        let step =
+            |last: u64| earliest.max(((last >> COUNTER_SHIFT) + 1) << COUNTER_SHIFT | self.node);
         let update = |last| Some(step(last));
         match self.last.fetch_update(Relaxed, Relaxed, update) {
             Ok(previous) | Err(previous) => I::from(step(previous)),
@@ -85,7 +89,11 @@ fn parse(text: &str, prefix: &str, kind: u64) -> Result<u64, IdError> {
     let tail = text.strip_prefix(prefix).ok_or(IdError)?;
     let bytes = base62::decode(tail.as_bytes()).ok_or(IdError)?;
     let raw = u64::from_be_bytes(bytes[..8].try_into().map_err(|_| IdError)?);
-    if to_bytes(raw, kind) == bytes { Ok(raw) } else { Err(IdError) }
+    if to_bytes(raw, kind) == bytes {
+        Ok(raw)
+    } else {
+        Err(IdError)
+    }
 }
 
 macro_rules! id {
@@ -186,7 +194,9 @@ mod tests {
 
     #[test]
     fn ids_look_as_the_sdks_expect() {
-        let id = MessageId::from(at_millisecond(Timestamp::from_micros(1_795_000_000_123_456)));
+        let id = MessageId::from(at_millisecond(Timestamp::from_micros(
+            1_795_000_000_123_456,
+        )));
         let text = id.to_string();
         assert_eq!(text.len(), 31);
         assert!(text.starts_with("msg_"));
@@ -197,7 +207,10 @@ mod tests {
     #[test]
     fn an_id_of_another_kind_or_a_mistyped_one_is_none() {
         let text = AppId::from(7 << 32).to_string();
-        assert_eq!(text.replace("app_", "msg_").parse::<MessageId>(), Err(IdError));
+        assert_eq!(
+            text.replace("app_", "msg_").parse::<MessageId>(),
+            Err(IdError)
+        );
         let mistyped = format!("{}0", &text[..text.len() - 1]);
         assert!(mistyped == text || mistyped.parse::<AppId>().is_err());
     }

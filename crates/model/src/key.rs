@@ -79,6 +79,8 @@ impl FromStr for Role {
 
     fn from_str(text: &str) -> Result<Self, RoleError> {
         let all = [Self::Admin, Self::Sender, Self::Reader, Self::Portal];
-        all.into_iter().find(|role| role.as_str() == text).ok_or(RoleError)
+        all.into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or(RoleError)
     }
 }

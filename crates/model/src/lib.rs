@@ -27,5 +27,6 @@ pub use key::{ApiKey, Role};
 pub use message::Message;
 pub use metadata::Metadata;
 pub use name::{Channel, EventTypeName, NameError, Uid};
+pub use ringbolt_signatures::Secret;
 pub use schedule::RetrySchedule;
 pub use time::{Clock, Timestamp};

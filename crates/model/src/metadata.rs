@@ -16,7 +16,11 @@ impl Metadata {
     /// Whether it is within [`MAX_BYTES`] as JSON.
     #[must_use]
     pub fn fits(&self) -> bool {
-        let bytes: usize = self.0.iter().map(|(key, value)| key.len() + value.len() + 6).sum();
+        let bytes: usize = self
+            .0
+            .iter()
+            .map(|(key, value)| key.len() + value.len() + 6)
+            .sum();
         bytes + 2 <= MAX_BYTES
     }
 }

@@ -30,7 +30,11 @@ fn check(text: &str, longest: usize, extra: &'static str) -> Result<(), NameErro
         return Err(NameError::TooLong(longest));
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || extra.contains(c);
-    if text.chars().all(allowed) { Ok(()) } else { Err(NameError::Character(extra)) }
+    if text.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(NameError::Character(extra))
+    }
 }
 
 macro_rules! name {
@@ -125,7 +129,10 @@ mod tests {
         assert_eq!("".parse::<Uid>(), Err(NameError::Empty));
         assert_eq!("a b".parse::<Uid>(), Err(NameError::Character("-_.")));
         assert_eq!("x".repeat(257).parse::<Uid>(), Err(NameError::TooLong(256)));
-        assert_eq!(Uid::distinct_from("app_1", "app_"), Err(NameError::LooksLikeId("app_")));
+        assert_eq!(
+            Uid::distinct_from("app_1", "app_"),
+            Err(NameError::LooksLikeId("app_"))
+        );
         assert!("project:1+2".parse::<Channel>().is_ok());
     }
 }

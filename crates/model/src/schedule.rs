@@ -22,7 +22,9 @@ pub struct RetrySchedule(Vec<Duration>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// A part is no duration with a unit.
-    #[error("`{0}` is no duration; expected a number with a unit: ms, s, m, h or d, such as 5s or 10h")]
+    #[error(
+        "`{0}` is no duration; expected a number with a unit: ms, s, m, h or d, such as 5s or 10h"
+    )]
     Duration(String),
     /// More waits than allowed.
     #[error("at most {MAX_RETRIES} retries are possible")]
@@ -51,7 +53,9 @@ impl RetrySchedule {
     /// `random` decides the jitter: 0 gives the shortest wait, `u32::MAX` the longest.
     #[must_use]
     pub fn wait_after(&self, attempts: u32, random: u32) -> Option<Duration> {
-        let wait = self.0.get(usize::try_from(attempts.checked_sub(1)?).ok()?)?;
+        let wait = self
+            .0
+            .get(usize::try_from(attempts.checked_sub(1)?).ok()?)?;
         let share = f64::from(random) / f64::from(u32::MAX);
         Some(wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * share))
     }
@@ -66,7 +70,11 @@ impl RetrySchedule {
 impl Default for RetrySchedule {
     /// The one that receivers know: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.
     fn default() -> Self {
-        Self([5, 300, 1800, 7200, 18_000, 36_000, 36_000].map(Duration::from_secs).to_vec())
+        Self(
+            [5, 300, 1800, 7200, 18_000, 36_000, 36_000]
+                .map(Duration::from_secs)
+                .to_vec(),
+        )
     }
 }
 
@@ -75,7 +83,10 @@ impl FromStr for RetrySchedule {
 
     /// Comma-separated durations; empty text means no retries.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let parts = text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty());
         let waits: Result<Vec<_>, _> = parts
             .map(|part| parse_duration(part).ok_or_else(|| ScheduleError::Duration(part.into())))
             .collect();
@@ -128,9 +139,17 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 /// Writes a duration in the largest unit that divides it.
 #[must_use]
 pub fn format_duration(span: Duration) -> String {
-    let millis = span.as_millis();
-    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
-    match units.iter().find(|(unit, _)| millis > 0 && millis % unit == 0) {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let units = [
+        (86_400_000_u64, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ];
+    match units
+        .iter()
+        .find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit))
+    {
         Some((unit, name)) => format!("{}{name}", millis / unit),
         None => format!("{millis}ms"),
     }
@@ -151,15 +170,24 @@ mod tests {
     fn jitter_is_a_fifth_either_way() {
         let schedule: RetrySchedule = "10s".parse().unwrap();
         assert_eq!(schedule.wait_after(1, 0), Some(Duration::from_secs(8)));
-        assert_eq!(schedule.wait_after(1, u32::MAX), Some(Duration::from_secs(12)));
+        assert_eq!(
+            schedule.wait_after(1, u32::MAX),
+            Some(Duration::from_secs(12))
+        );
         assert_eq!(schedule.wait_after(2, 0), None);
     }
 
     #[test]
     fn wrong_schedules_say_why() {
-        assert_eq!("5".parse::<RetrySchedule>(), Err(ScheduleError::Duration("5".into())));
+        assert_eq!(
+            "5".parse::<RetrySchedule>(),
+            Err(ScheduleError::Duration("5".into()))
+        );
         assert_eq!("31d".parse::<RetrySchedule>(), Err(ScheduleError::TooLong));
-        assert_eq!("1s,".repeat(65).parse::<RetrySchedule>(), Err(ScheduleError::TooMany));
+        assert_eq!(
+            "1s,".repeat(65).parse::<RetrySchedule>(),
+            Err(ScheduleError::TooMany)
+        );
         assert_eq!("".parse::<RetrySchedule>().map(|s| s.waits().len()), Ok(0));
     }
 }

@@ -65,7 +65,10 @@ impl Add<Duration> for Timestamp {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -73,7 +76,10 @@ impl Sub<Duration> for Timestamp {
     type Output = Self;
 
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -140,6 +146,9 @@ mod tests {
     #[test]
     fn arithmetic_saturates() {
         assert!(Timestamp::FAR_FUTURE + Duration::MAX > Timestamp::FAR_FUTURE);
-        assert_eq!(Timestamp::default().since(Timestamp::FAR_FUTURE), Duration::ZERO);
+        assert_eq!(
+            Timestamp::default().since(Timestamp::FAR_FUTURE),
+            Duration::ZERO
+        );
     }
 }

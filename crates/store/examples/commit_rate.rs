@@ -8,11 +8,11 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use ringbolt_model::Secret;
 use ringbolt_model::{
     AppId, Application, Attempt, Clock, CustomHeaders, DeliveryKey, Endpoint, EndpointId,
     EndpointSecrets, IdMaker, Message, Metadata, Subscription, Timestamp, Timings, Trigger,
 };
-use ringbolt_signatures::Secret;
 use ringbolt_store::{
     Accept, Catalogue, IdempotencyKey, Journal, NewEndpoint, Outcome, Receipt, Settled,
     SqliteSettings, SqliteStore, Upkeep, Write,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ringbolt_delivery::Draft;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
-use ringbolt_model::{Application, Endpoint, EventTypeName, Message, MessageId};
+use ringbolt_model::{Application, Endpoint, EventTypeName, Message};
 use ringbolt_store::StoreError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -99,7 +99,7 @@ fn pick(schemas: &str, index: usize) -> Option<String> {
     Some((*examples.get(index)?).get().to_owned())
 }
 
-/// Accepts the message. If the endpoint does not want messages like it, it is sent there all the same.
+/// Accepts the message for this endpoint only, whether or not it wants messages like it.
 async fn send(
     room: &Room,
     app: &Arc<Application>,
@@ -116,13 +116,9 @@ async fn send(
         expires_at: None,
         idempotency: None,
     };
-    let taken = room.handle.accept(app, draft).await.map_err(refused)?;
-    let id: MessageId = taken.id;
-    if !endpoint.subscription.wants(&event_type, &[]) {
-        room.handle.resend(app.id, id, endpoint.id).await?;
-    }
+    let taken = room.handle.accept_for(app, endpoint, draft).await;
     Ok(Message {
-        id,
+        id: taken.map_err(refused)?.id,
         app: app.id,
         event_type,
         event_id: None,

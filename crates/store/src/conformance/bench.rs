@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use ringbolt_model::Secret;
 use ringbolt_model::{
     AppId, Application, Attempt, AttemptFailure, Clock, CustomHeaders, DeliveryKey, DeliveryState,
     Endpoint, EndpointId, EndpointSecrets, IdMaker, Message, MessageId, Metadata, Subscription,
     Timestamp, Timings, Trigger,
 };
-use ringbolt_signatures::Secret;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 

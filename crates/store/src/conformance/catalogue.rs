@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use ringbolt_model::Secret;
 use ringbolt_model::endpoint::{Disabled, Failing};
 use ringbolt_model::{
     AppId, Application, CustomHeaders, DisableReason, EndpointSecrets, EventType, EventTypeName,
     Metadata, SignatureHeaders, Subscription, Uid,
 };
-use ringbolt_signatures::Secret;
 
 use super::{Bench, Ground, run};
 use crate::{AppRef, EndpointRef, Listing, NewEndpoint, Order, Page, StoreError};

@@ -28,11 +28,11 @@ impl<'c> DeliveryRows<'c> {
             )?,
             retry: conn.prepare_cached(
                 "UPDATE delivery SET state = 0, next_at = ?3, attempts = ?4, manual = 0, \
-                 reason = NULL WHERE endpoint_id = ?1 AND message_id = ?2",
+                 reason = NULL WHERE endpoint_id = ?1 AND message_id = ?2 AND state = 0",
             )?,
             end: conn.prepare_cached(
                 "UPDATE delivery SET state = ?3, reason = ?4, manual = 0 \
-                 WHERE endpoint_id = ?1 AND message_id = ?2",
+                 WHERE endpoint_id = ?1 AND message_id = ?2 AND state = 0",
             )?,
         })
     }
@@ -87,22 +87,22 @@ impl<'c> DeliveryRows<'c> {
         self.insert.execute(row).map(drop)
     }
 
-    /// What a try made of a delivery that has a row.
-    pub(super) fn update(&mut self, key: DeliveryKey, settled: Settled) -> rusqlite::Result<()> {
+    /// What a try made of a delivery that has a row. Says `false`, and changes nothing, if the delivery
+    /// is not pending any more.
+    pub(super) fn update(&mut self, key: DeliveryKey, settled: Settled) -> rusqlite::Result<bool> {
         let (endpoint, message) = columns(key);
-        match settled {
-            Settled::Waits => Ok(()),
-            Settled::Retry { at, attempts } => self
-                .retry
-                .execute((endpoint, message, at.as_micros(), attempts))
-                .map(drop),
+        let changed = match settled {
+            Settled::Waits => return Ok(true),
+            Settled::Retry { at, attempts } => {
+                let row = (endpoint, message, at.as_micros(), attempts);
+                self.retry.execute(row)?
+            }
             Settled::Delivered | Settled::Failed(_) | Settled::Cancelled => {
                 let (state, reason) = state_of(settled);
-                self.end
-                    .execute((endpoint, message, state, reason))
-                    .map(drop)
+                self.end.execute((endpoint, message, state, reason))?
             }
-        }
+        };
+        Ok(changed > 0)
     }
 }
 

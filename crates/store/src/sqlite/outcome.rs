@@ -49,6 +49,7 @@ impl<'c> Settling<'c> {
             settled,
         } = outcome;
         let key = attempt.delivery;
+        let settled = &self.counted(key, *fresh, *settled, rows)?;
         if !self.write_attempt(attempt, *settled)? {
             return Ok(());
         }
@@ -57,13 +58,24 @@ impl<'c> Settling<'c> {
             let settled = settled_column(*settled);
             fold::late_attempt(self.conn, attempt.id.raw(), message, endpoint, settled)?;
         }
-        if !fresh {
-            rows.update(key, *settled)?;
-        } else if *settled != Settled::Waits {
+        if *fresh && *settled != Settled::Waits {
             rows.insert_settled(key, attempt.at, *settled)?;
             self.settle(key, marks)?;
         }
         Ok(())
+    }
+
+    /// What a try counts for. One at a delivery that ended meanwhile, by tidying for instance, changes
+    /// nothing any more, so the end is not counted twice.
+    fn counted(
+        &self,
+        key: DeliveryKey,
+        fresh: bool,
+        settled: Settled,
+        rows: &mut DeliveryRows<'_>,
+    ) -> Result<Settled, Fault> {
+        let counts = fresh || rows.update(key, settled)?;
+        Ok(if counts { settled } else { Settled::Waits })
     }
 
     /// Gives fresh deliveries rows of their own.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::num::{NonZeroU16, NonZeroU32};
 
+use ringbolt_model::Secret;
 use ringbolt_model::endpoint::Disabled;
 use ringbolt_model::{
     CustomHeaders, Endpoint, EndpointId, EndpointSecrets, Metadata, Subscription, Timestamp,
 };
-use ringbolt_signatures::Secret;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;

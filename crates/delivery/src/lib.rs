@@ -8,6 +8,7 @@ mod handle;
 mod http;
 mod metrics;
 mod perform;
+mod process;
 mod recovery;
 mod routing;
 mod settings;

@@ -15,6 +15,7 @@ use ringbolt_model::AttemptFailure;
 use ringbolt_store::Sizes;
 
 use crate::handle::Status;
+use crate::process;
 use crate::transport::Tried;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -167,6 +168,7 @@ impl Metrics {
             );
         }
         lanes(&mut text, status);
+        process::append(&mut text);
         text
     }
 }

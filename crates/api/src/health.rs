@@ -32,13 +32,22 @@ struct HealthOut {
     /// Whether messages are accepted and delivered.
     delivery: PartOut,
     /// The background workers.
-    workers: Vec<&'static str>,
+    workers: Vec<WorkerOut>,
     /// The store again, by the name that others look for.
     database: PartOut,
     /// The queue is in the store.
     queue: PartOut,
     /// The cache is in memory.
     cache: PartOut,
+}
+
+/// A background worker.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct WorkerOut {
+    /// Its name.
+    name: &'static str,
+    /// What it does, or what it last did.
+    state: String,
 }
 
 /// How a part is.
@@ -76,7 +85,14 @@ async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
         status: if well { "ok" } else { "error" },
         store,
         delivery,
-        workers: status.workers.iter().map(|worker| worker.name).collect(),
+        workers: status
+            .workers
+            .into_iter()
+            .map(|worker| WorkerOut {
+                name: worker.name,
+                state: worker.state,
+            })
+            .collect(),
         database: store,
         queue: store,
         cache: OK,

@@ -63,7 +63,7 @@ async fn recover(shared: Arc<Shared>, endpoint: EndpointId, since: Timestamp, un
                 }
                 shared
                     .workers
-                    .note("recover", format!("{recovered} deliveries to {endpoint}"));
+                    .note("recover", format!("{recovered} deliveries due again"));
                 reached = step.reached;
                 tries = 0;
                 if reached.is_none() {

@@ -42,7 +42,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 if tidied.more { BREATH } else { REST }
             }
             Err(error) => {
-                shared.workers.note("upkeep", format!("failed: {error}"));
+                warn!(%error, "the store could not be tidied");
+                shared.workers.note("upkeep", "failed, see the log");
                 REST
             }
         };

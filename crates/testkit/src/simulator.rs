@@ -1,7 +1,7 @@
 //! A simulator: days of outages, slow endpoints, crashes and clock jumps in seconds, from a seed.
 //!
 //! It does what the driver does (crate `delivery`), with the engine and the SQLite store as they are,
-//! but on one thread, on a virtual clock and with a virtual network. A [ledger](ledger) of its own says
+//! but on one thread, on a virtual clock and with a virtual network. A ledger of its own says
 //! what is owed; whatever the engine starts and decides, and whatever the store says, is held against
 //! it. Two runs of one seed are the same, step by step.
 //!

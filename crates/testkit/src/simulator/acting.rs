@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ringbolt_engine::{Action, Input, Start};
-use ringbolt_model::{AttemptFailure, EndpointId, Timestamp};
+use ringbolt_engine::{Action, Input, Start, Target};
+use ringbolt_model::{AppId, EndpointId, Timestamp};
 use ringbolt_store::{AppRef, Catalogue as _, Deliveries as _, StoreError};
 
 use super::Simulation;
@@ -39,6 +39,7 @@ impl Simulation {
 
     pub(super) fn step(&mut self, step: Step) -> Result<(), Broken> {
         match step {
+            Step::Route(draft) => self.route(draft),
             Step::Admit(draft) => self.admit(draft),
             Step::Commit => self.commit(),
             Step::Receipts(receipts) => self.take(receipts),
@@ -48,6 +49,24 @@ impl Simulation {
                 bytes,
             } => self.read(endpoint, limit, bytes),
             Step::Tell(input) => self.tell(input),
+            Step::TellRead {
+                endpoint,
+                changes,
+                input,
+                again,
+            } => {
+                if self.changes(endpoint) == changes {
+                    self.tell(input)
+                } else {
+                    self.step(*again)
+                }
+            }
+            Step::Changed(target) => self.changed(target),
+            Step::Deleted(endpoint) => {
+                *self.process.changes.entry(endpoint).or_default() += 1;
+                self.tell(Input::Remove { endpoint })
+            }
+            Step::AppChanged(app) => self.read_rate(app),
             Step::Finish { start, answer } => self.finish(*start, answer),
             Step::Rows {
                 endpoint,
@@ -103,10 +122,6 @@ impl Simulation {
             Input::Stored { target, due, .. } => {
                 self.meets(target);
                 self.note("stored", [0, target.endpoint.raw()], due.as_micros());
-            }
-            Input::ApplicationRate { app, rate } => {
-                let rate = rate.map(|rate| rate.get().into());
-                self.ledger.apps.entry(*app).or_default().set(rate);
             }
             Input::Loaded {
                 endpoint,
@@ -174,7 +189,7 @@ impl Simulation {
         let answer = if start.message.payload.is_none() {
             Answer::expired()
         } else if self.ledger.is_deleted(key.endpoint) {
-            Answer::broken(AttemptFailure::Internal, Duration::ZERO)
+            Answer::missing()
         } else {
             let (_, character) = &self.endpoints[&key.endpoint];
             let spell = character.weather.at(self.time.now());
@@ -202,6 +217,9 @@ impl Simulation {
         let standing = self
             .ledger
             .finished(&start, answer.verdict, decision, now)?;
+        if answer.missing {
+            self.later(TENTH, MILLI, Step::Reconfigure(key.endpoint));
+        }
         self.write_outcome(&start, &answer, decision, standing);
         if self.luck.chance(REPEATED) && !self.ledger.is_deleted(key.endpoint) {
             self.later(TENTH, 20 * MILLI, Step::Resend(key));
@@ -230,34 +248,87 @@ impl Simulation {
     }
 
     fn rows(&mut self, endpoint: EndpointId, due: Timestamp, manual: bool) -> Result<(), Broken> {
+        let again = Step::Rows {
+            endpoint,
+            due,
+            manual,
+        };
+        self.tell_read(endpoint, again, |target| Input::Stored {
+            target,
+            due,
+            manual,
+        })
+    }
+
+    fn reconfigure(&mut self, endpoint: EndpointId) -> Result<(), Broken> {
+        let again = Step::Reconfigure(endpoint);
+        self.tell_read(endpoint, again, |target| Input::Configure { target })
+    }
+
+    /// A lane is told what the store says of its endpoint, unless a user changes that meanwhile.
+    fn tell_read(
+        &mut self,
+        endpoint: EndpointId,
+        again: Step,
+        input: impl FnOnce(Target) -> Input,
+    ) -> Result<(), Broken> {
+        let changes = self.changes(endpoint);
         let found = self.disk.wait(self.disk.store.destination(endpoint));
         let input = match found {
-            Ok(found) => Input::Stored {
-                target: target(&found.endpoint),
-                due,
-                manual,
-            },
+            Ok(found) => {
+                self.know_rate(found.endpoint.app)?;
+                input(target(&found.endpoint))
+            }
             Err(StoreError::NotFound) => Input::Remove { endpoint },
             Err(error) => return Err(failed(error)),
         };
-        self.later(TENTH, MILLI, Step::Tell(input));
+        let step = Step::TellRead {
+            endpoint,
+            changes,
+            input,
+            again: Box::new(again),
+        };
+        self.later(TENTH, MILLI, step);
+        Ok(())
+    }
+
+    fn changes(&self, endpoint: EndpointId) -> u64 {
+        let changes = self.process.changes.get(&endpoint);
+        changes.copied().unwrap_or_default()
+    }
+
+    /// A lane is told of a user's change. Another may have overtaken it: what the store says in the end
+    /// holds.
+    fn changed(&mut self, target: Target) -> Result<(), Broken> {
+        let endpoint = target.endpoint;
+        *self.process.changes.entry(endpoint).or_default() += 1;
+        self.tell(Input::Configure { target })?;
+        self.later(TENTH, MILLI, Step::Reconfigure(endpoint));
         Ok(())
     }
 
     /// The engine learns the rate of an application before anything starts for it.
-    pub(super) fn tell_rate(&mut self, app: ringbolt_model::AppId) -> Result<(), Broken> {
-        if !self.process.rated.insert(app) {
+    fn know_rate(&mut self, app: AppId) -> Result<(), Broken> {
+        if self.process.rated.contains(&app) {
             return Ok(());
         }
+        self.read_rate(app)
+    }
+
+    /// The engine is told the rate of an application as the store has it.
+    pub(super) fn read_rate(&mut self, app: AppId) -> Result<(), Broken> {
         let found = self.disk.wait(self.disk.store.application(AppRef::Id(app)));
-        match found {
-            Ok(found) => self.tell(Input::ApplicationRate {
-                app,
-                rate: found.throttle_rate,
-            }),
-            Err(StoreError::NotFound) => Ok(()),
-            Err(error) => Err(failed(error)),
+        let rate = match found {
+            Ok(found) => found.throttle_rate,
+            Err(StoreError::NotFound) => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        self.ledger.rate(app, rate);
+        let new = self.process.rated.insert(app);
+        if new && rate.is_none() {
+            return Ok(());
         }
+        self.tell(Input::ApplicationRate { app, rate })
     }
 
     fn disable(
@@ -273,19 +344,6 @@ impl Simulation {
             self.disk.wait(disabled).map_err(failed)?;
         }
         self.later(TENTH, MILLI, Step::Reconfigure(endpoint));
-        Ok(())
-    }
-
-    fn reconfigure(&mut self, endpoint: EndpointId) -> Result<(), Broken> {
-        let found = self.disk.wait(self.disk.store.destination(endpoint));
-        let input = match found {
-            Ok(found) => Input::Configure {
-                target: target(&found.endpoint),
-            },
-            Err(StoreError::NotFound) => Input::Remove { endpoint },
-            Err(error) => return Err(failed(error)),
-        };
-        self.later(TENTH, MILLI, Step::Tell(input));
         Ok(())
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ringbolt_engine::{Input, Start};
+use ringbolt_engine::{Input, Start, Target};
 use ringbolt_model::endpoint::Failing;
-use ringbolt_model::{DeliveryKey, DisableReason, EndpointId, Timestamp};
+use ringbolt_model::{AppId, DeliveryKey, DisableReason, EndpointId, Timestamp};
 use ringbolt_store::Receipt;
 
 use super::deeds::{Deed, Draft};
@@ -22,6 +22,8 @@ pub(super) enum Event {
 /// A step of the process.
 #[derive(Debug)]
 pub(super) enum Step {
+    /// A message has waited for its lanes, and is to be routed.
+    Route(Draft),
     /// A message was routed, and is to be committed.
     Admit(Draft),
     /// What has queued up before the writer is written.
@@ -36,6 +38,20 @@ pub(super) enum Step {
     },
     /// The engine is told.
     Tell(Input),
+    /// The engine is told what was read of an endpoint, unless that has changed since; then it is read
+    /// again.
+    TellRead {
+        endpoint: EndpointId,
+        changes: u64,
+        input: Input,
+        again: Box<Step>,
+    },
+    /// A user's change of an endpoint reaches its lane; not always in the order of the store.
+    Changed(Target),
+    /// A user has deleted an endpoint, and its lane learns of it.
+    Deleted(EndpointId),
+    /// A user's change of an application reaches the engine.
+    AppChanged(AppId),
     /// An attempt ends.
     Finish { start: Box<Start>, answer: Answer },
     /// Rows were written: the lane's settings are read, to tell it.

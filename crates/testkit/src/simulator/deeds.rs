@@ -49,6 +49,6 @@ pub(super) struct Draft {
     pub(super) event_type: EventTypeName,
     pub(super) channels: Arc<[Channel]>,
     pub(super) bytes: usize,
-    /// Who wanted it when it was routed.
+    /// Who wanted it when it was routed, last of all.
     pub(super) targets: Vec<Target>,
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbolt_model::{Channel, DeliveryKey, EventTypeName, MessageId, Timestamp};
+use ringbolt_model::{AppId, Channel, DeliveryKey, Endpoint, EventTypeName, MessageId, Timestamp};
 use ringbolt_store::{
     Catalogue as _, Deliveries as _, Log as _, ResendRefused, StoreError, Upkeep as _,
 };
@@ -30,37 +30,59 @@ impl Simulation {
         let channels: Arc<[Channel]> = channels.filter_map(|name| name.parse().ok()).collect();
         let most = 1 << self.chance.between(6, 11);
         let bytes = self.chance.between(40, most) as usize;
-        let Some(routes) = self.routes(app) else {
-            return;
-        };
-        let wanted = routes
-            .iter()
-            .filter(|route| route.subscription.wants(&event_type, &channels));
-        let targets = wanted.map(|route| route.target.clone()).collect();
         let draft = Draft {
             app,
             event_type,
             channels,
             bytes,
-            targets,
+            targets: Vec::new(),
         };
-        self.later(TENTH / 10, LONGEST_WAIT, Step::Admit(draft));
+        self.later(TENTH / 10, LONGEST_WAIT, Step::Route(draft));
+    }
+
+    /// Finds who wants a message. What changes until it is admitted, a moment later, it does not see.
+    pub(super) fn route(&mut self, mut draft: Draft) -> Result<(), Broken> {
+        let Some(routes) = self.routes(draft.app)? else {
+            return Ok(());
+        };
+        let wants = |route: &&Route| {
+            let Draft {
+                event_type,
+                channels,
+                ..
+            } = &draft;
+            route.subscription.wants(event_type, channels)
+        };
+        let wanted = routes.iter().filter(wants);
+        draft.targets = wanted.map(|route| route.target.clone()).collect();
+        self.later(TENTH / 10, TENTH, Step::Admit(draft));
+        Ok(())
     }
 
     /// The routes of an application, as the process has them in memory.
-    fn routes(&mut self, app: ringbolt_model::AppId) -> Option<Arc<Vec<Route>>> {
+    fn routes(&mut self, app: AppId) -> Result<Option<Arc<Vec<Route>>>, Broken> {
         if let Some(routes) = self.process.routes.get(&app) {
-            return Some(Arc::clone(routes));
+            return Ok(Some(Arc::clone(routes)));
         }
-        self.tell_rate(app).ok()?;
-        let endpoints = self.disk.wait(self.disk.store.all_endpoints(app)).ok()?;
-        let route = |endpoint: &ringbolt_model::Endpoint| Route {
+        let Some(endpoints) = self.of_app(app)? else {
+            return Ok(None);
+        };
+        self.read_rate(app)?;
+        let route = |endpoint: &Endpoint| Route {
             target: target(endpoint),
             subscription: endpoint.subscription.clone(),
         };
         let routes: Arc<Vec<Route>> = Arc::new(endpoints.iter().map(route).collect());
         self.process.routes.insert(app, Arc::clone(&routes));
-        Some(routes)
+        Ok(Some(routes))
+    }
+
+    fn of_app(&self, app: AppId) -> Result<Option<Vec<Endpoint>>, Broken> {
+        match self.disk.wait(self.disk.store.all_endpoints(app)) {
+            Ok(_) | Err(StoreError::NotFound) if !self.apps.contains(&app) => Ok(None),
+            Ok(endpoints) => Ok(Some(endpoints)),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// A message of an application that is there.

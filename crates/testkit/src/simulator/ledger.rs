@@ -6,6 +6,7 @@ mod lane;
 mod starts;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use bytes::Bytes;
 use ringbolt_engine::{Settings, Target};
@@ -122,16 +123,19 @@ impl Ledger {
     }
 
     /// An outcome is on disk: where its delivery stands by it, unless that is as before.
-    ///
-    /// A known gap: the store counts a delivery that it ends because its content's time is over; if the
-    /// outcome of a try that was under way comes after that, it is counted once more.
-    pub(super) fn outcome_written(&mut self, key: DeliveryKey, standing: Option<Standing>) {
+    /// One that is not pending any more has ended, by tidying for instance, and stays as it is.
+    pub(super) fn outcome_written(
+        &mut self,
+        key: DeliveryKey,
+        fresh: bool,
+        standing: Option<Standing>,
+    ) {
         let Some(entry) = self.entry_mut(key) else {
             return;
         };
         entry.unwritten -= 1;
-        let ended_before = entry.may_be_tried;
-        if let Some(standing) = standing {
+        let counts = fresh || entry.durable.is_pending();
+        if let Some(standing) = standing.filter(|_| counts) {
             entry.durable = standing;
             entry.row |= standing.state != DeliveryState::Delivered;
             entry.may_be_tried = false;
@@ -139,7 +143,6 @@ impl Ledger {
             // It may have been sent again by hand meanwhile.
             entry.live = entry.durable;
         }
-        self.lane(key.endpoint).miscounted |= ended_before;
     }
 
     /// Fresh deliveries have rows now.
@@ -251,11 +254,18 @@ impl Ledger {
     pub(super) fn meets(&mut self, target: &Target) {
         let lane = self.lanes.entry(target.endpoint).or_default();
         lane.crashed();
-        // A message may be routed before its endpoint is deleted, and admitted after. Then a lane is
-        // made anew; it finds nowhere to send to.
+        // A message may be routed a moment before its endpoint is deleted, and admitted after; and a
+        // change may reach the lane after the deletion. Then a lane is made anew; it finds nowhere to
+        // send to, and is told so.
         lane.removed = false;
         lane.settings = (*target.settings).clone();
         lane.blocked = target.settings.disabled;
+    }
+
+    /// No more may start for an application than this.
+    pub(super) fn rate(&mut self, app: AppId, rate: Option<NonZeroU16>) {
+        let rate = rate.map(|rate| rate.get().into());
+        self.apps.entry(app).or_default().set(rate);
     }
 
     pub(super) fn entry(&self, key: DeliveryKey) -> Option<&Entry> {

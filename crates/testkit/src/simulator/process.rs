@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringbolt_engine::{Engine, LaneSettings, Settings, Target};
 use ringbolt_model::{AppId, Endpoint, EndpointId, IdMaker, Subscription, Timestamp};
-use ringbolt_store::{Deliveries as _, Upkeep as _};
+use ringbolt_store::{AppRef, Catalogue as _, Deliveries as _, Upkeep as _};
 
 use super::agenda::{Event, Step};
 use super::ledger::Broken;
@@ -25,8 +25,8 @@ pub(super) struct Process {
     pub(super) committing: bool,
     /// When the last receipts reach the driver: they never overtake each other.
     pub(super) receipts_at: Timestamp,
-    /// When the last change of an endpoint by a user reaches its lane: nor do these.
-    pub(super) told_at: BTreeMap<EndpointId, Timestamp>,
+    /// How often users changed endpoints: what was read before a change is not told after it.
+    pub(super) changes: BTreeMap<EndpointId, u64>,
     pub(super) tickets: u64,
 }
 
@@ -47,7 +47,7 @@ impl Process {
             queue: Vec::new(),
             committing: false,
             receipts_at: Timestamp::default(),
-            told_at: BTreeMap::new(),
+            changes: BTreeMap::new(),
             tickets: 0,
         }
     }
@@ -83,7 +83,10 @@ impl Simulation {
         self.note("reopened", [0, largest], reopened as i64);
         self.process = Process::new(&self.world.settings, self.luck.next(), largest);
         for app in self.apps.clone() {
-            self.tell_rate(app)?;
+            // The engine has yet to learn it, but nothing may start before it has.
+            let found = self.disk.wait(self.disk.store.application(AppRef::Id(app)));
+            let rate = found.map_err(users::failed)?.throttle_rate;
+            self.ledger.rate(app, rate);
         }
         let mut at = self.time.now();
         for lane in lanes {

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU16;
 
-use ringbolt_engine::Input;
 use ringbolt_model::endpoint::Disabled;
 use ringbolt_model::{
     AppId, Application, CustomHeaders, DisableReason, Endpoint, EndpointId, EndpointSecrets,
@@ -13,7 +12,7 @@ use ringbolt_store::{AppRef, Catalogue as _, Edit, EndpointRef, NewEndpoint, Sto
 
 use super::Simulation;
 use super::acting::{MILLI, TENTH};
-use super::agenda::{Event, Step};
+use super::agenda::Step;
 use super::deeds::Deed;
 use super::ledger::Broken;
 use super::process::target;
@@ -52,6 +51,8 @@ impl Simulation {
         let created = self.disk.wait(self.disk.store.create_application(app));
         created.expect("a new application is stored");
         self.apps.push(id);
+        self.ledger.rate(id, rate);
+        self.later(TENTH, MILLI, Step::AppChanged(id));
         id
     }
 
@@ -90,14 +91,9 @@ impl Simulation {
         Ok(())
     }
 
-    /// A user's change reaches the lane, after those before it.
+    /// A user's change is on its way to the lane.
     fn tell_change(&mut self, endpoint: &Endpoint) {
-        let at = self.time.now() + self.delay(TENTH, MILLI);
-        let told = self.process.told_at.entry(endpoint.id).or_default();
-        *told = at.max(*told + TENTH);
-        let target = target(endpoint);
-        let step = Step::Tell(Input::Configure { target });
-        self.agenda.enter(*told, Event::Step(step));
+        self.later(TENTH, MILLI, Step::Changed(target(endpoint)));
     }
 
     /// An endpoint that is there.
@@ -195,7 +191,7 @@ impl Simulation {
 
     fn gone(&mut self, endpoint: EndpointId) {
         self.ledger.lane(endpoint).deleted = true;
-        self.later(TENTH, MILLI, Step::Tell(Input::Remove { endpoint }));
+        self.later(TENTH, MILLI, Step::Deleted(endpoint));
     }
 
     fn delete_app(&mut self) -> Result<(), Broken> {
@@ -208,6 +204,7 @@ impl Simulation {
         let endpoints = self.disk.wait(deleted).map_err(failed)?;
         self.note("delete app", [app.raw(), 0], 0);
         self.process.routes.remove(&app);
+        self.process.rated.remove(&app);
         endpoints
             .into_iter()
             .for_each(|endpoint| self.gone(endpoint));
@@ -220,7 +217,8 @@ impl Simulation {
         let edit: Edit<Application> = Box::new(move |it| it.throttle_rate = rate);
         let edited = self.disk.store.edit_application(AppRef::Id(app), edit);
         self.disk.wait(edited).map_err(failed)?;
-        self.tell(Input::ApplicationRate { app, rate })
+        self.later(TENTH, MILLI, Step::AppChanged(app));
+        Ok(())
     }
 
     /// A user enables an endpoint.

@@ -55,6 +55,8 @@ pub(super) struct Answer {
     pub(super) failure: Option<AttemptFailure>,
     pub(super) took: Duration,
     pub(super) verdict: Verdict,
+    /// The endpoint does not exist any more.
+    pub(super) missing: bool,
 }
 
 /// The spells of an endpoint, each until the next.
@@ -124,6 +126,7 @@ impl Answer {
             failure: None,
             took,
             verdict: Verdict::success(took),
+            missing: false,
         }
     }
 
@@ -134,6 +137,15 @@ impl Answer {
             failure: Some(failure),
             took,
             verdict: Verdict::failure(took),
+            missing: false,
+        }
+    }
+
+    /// Nothing was sent, since the endpoint has gone.
+    pub(super) fn missing() -> Self {
+        Self {
+            missing: true,
+            ..Self::broken(AttemptFailure::Internal, Duration::ZERO)
         }
     }
 
@@ -159,6 +171,7 @@ impl Answer {
             failure: Some(AttemptFailure::Status),
             took,
             verdict: Verdict { outcome, took },
+            missing: false,
         }
     }
 }

@@ -23,8 +23,15 @@ const COMMIT_AGAIN: Duration = Duration::from_millis(250);
 /// A write that waits for the writer.
 pub(super) struct Queued {
     write: Write,
-    /// Of an outcome: where its delivery stands by it, unless that is as before.
-    outcome: Option<(DeliveryKey, Option<Standing>)>,
+    outcome: Option<Told>,
+}
+
+/// What the ledger is told of an outcome once it is on disk.
+struct Told {
+    delivery: DeliveryKey,
+    fresh: bool,
+    /// Where its delivery stands by it, unless that is as before.
+    standing: Option<Standing>,
 }
 
 /// How many of a hundred messages ask for their content to go early.
@@ -95,7 +102,12 @@ impl Simulation {
             fresh: decision.fresh,
             settled: settled(decision.change),
         };
-        self.queue(Write::Outcome(outcome), Some((start.delivery, standing)));
+        let told = Told {
+            delivery: start.delivery,
+            fresh: decision.fresh,
+            standing,
+        };
+        self.queue(Write::Outcome(outcome), Some(told));
     }
 
     pub(super) fn spill(&mut self, deliveries: Vec<DeliveryKey>) {
@@ -110,7 +122,7 @@ impl Simulation {
         self.queue(Write::Spill(spill), None);
     }
 
-    fn queue(&mut self, write: Write, outcome: Option<(DeliveryKey, Option<Standing>)>) {
+    fn queue(&mut self, write: Write, outcome: Option<Told>) {
         self.process.queue.push(Queued { write, outcome });
         if !self.process.committing {
             self.process.committing = true;
@@ -148,8 +160,13 @@ impl Simulation {
             outcomes.extend(queued.outcome);
         }
         let receipts = self.disk.write(writes);
-        for (key, standing) in outcomes {
-            self.ledger.outcome_written(key, standing);
+        for told in outcomes {
+            let Told {
+                delivery,
+                fresh,
+                standing,
+            } = told;
+            self.ledger.outcome_written(delivery, fresh, standing);
         }
         for receipt in &receipts {
             match receipt {

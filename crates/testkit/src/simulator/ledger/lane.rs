@@ -26,8 +26,6 @@ pub(in crate::simulator) struct Lane {
     /// Failures since the last success.
     pub(in crate::simulator) failures: u32,
     pub(in crate::simulator) pace: Pace,
-    /// The store's counters may be off: see [`super::Ledger::outcome_written`].
-    pub(in crate::simulator) miscounted: bool,
 }
 
 /// When tries started, to hold them against a rate.

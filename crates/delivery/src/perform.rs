@@ -141,6 +141,8 @@ impl Shared {
             Ok(false) => {}
             Err(error) => warn!(%endpoint, %error, "endpoint could not be disabled"),
         }
+        // What somebody read before this must not be told after it.
+        *self.changes.lock().of(endpoint) += 1;
         self.reconfigure(endpoint).await;
     }
 

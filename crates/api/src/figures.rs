@@ -48,8 +48,8 @@ impl Figures {
     /// As Prometheus reads them.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from(
-            "# HELP ringbolt_http_answers_total Answers of the HTTP API by class of status.\n\
-             # TYPE ringbolt_http_answers_total counter\n",
+            "# HELP ringbolt_http_answers Answers of the HTTP API by class of status.\n\
+             # TYPE ringbolt_http_answers counter\n",
         );
         for (index, count) in self.answers.iter().enumerate() {
             let (class, count) = (index + 1, count.load(Relaxed));

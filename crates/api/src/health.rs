@@ -57,6 +57,9 @@ struct PartOut {
     status: &'static str,
 }
 
+/// The form in which metrics are written.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 const OK: PartOut = PartOut { status: "ok" };
 const ERROR: PartOut = PartOut { status: "error" };
 const STOPPING: PartOut = PartOut { status: "stopping" };
@@ -128,7 +131,7 @@ async fn ping() -> StatusCode {
     path = "/metrics",
     tag = "Health",
     operation_id = "metrics",
-    responses((status = 200, description = "The figures", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "The figures", body = String, content_type = "application/openmetrics-text"))
 )]
 async fn metrics(
     State(room): Here,
@@ -139,10 +142,6 @@ async fn metrics(
         let caller = room.auth.caller(&headers, from.map(|from| from.0)).await?;
         caller.must(Permission::Observe)?;
     }
-    // What the machine tells ends with the mark of the end of all, so the API's own comes first.
-    let text = room.figures.text() + &room.handle.metrics_text();
-    Ok((
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text,
-    ))
+    let text = room.figures.text() + &room.handle.metrics_text() + "# EOF\n";
+    Ok(([(CONTENT_TYPE, OPEN_METRICS)], text))
 }

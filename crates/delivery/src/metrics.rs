@@ -153,7 +153,7 @@ impl Metrics {
         self.read_back.inc_by(deliveries as u64);
     }
 
-    /// Everything as text, without the closing `# EOF`, so that others can append theirs.
+    /// Everything as text, without the closing `# EOF`, so that others can append theirs. The form is OpenMetrics 1.0.
     pub(crate) fn text(&self, status: &Status, sizes: Sizes) -> String {
         let mut text = String::new();
         if encode(&mut text, &self.registry.lock()).is_err() {
@@ -161,6 +161,12 @@ impl Metrics {
         }
         let end = text.trim_end().trim_end_matches("# EOF").len();
         text.truncate(end);
+        for (name, help, value) in counters(sizes) {
+            let _infallible = write!(
+                text,
+                "# HELP ringbolt_{name} {help}.\n# TYPE ringbolt_{name} counter\nringbolt_{name}_total {value}\n"
+            );
+        }
         for (name, help, value) in gauges(status, sizes) {
             let _infallible = write!(
                 text,
@@ -216,6 +222,12 @@ fn gauges(status: &Status, sizes: Sizes) -> Vec<(&'static str, &'static str, f64
             "Of these, free for reuse",
             sizes.free as f64,
         ),
+    ]
+}
+
+fn counters(sizes: Sizes) -> [(&'static str, &'static str, f64); 3] {
+    let seconds = sizes.commit_micros as f64 / 1e6;
+    [
         (
             "store_commits",
             "Transactions since start",
@@ -226,11 +238,7 @@ fn gauges(status: &Status, sizes: Sizes) -> Vec<(&'static str, &'static str, f64
             "Writes in these transactions",
             sizes.writes as f64,
         ),
-        (
-            "store_commit_seconds",
-            "Time spent committing",
-            sizes.commit_micros as f64 / 1e6,
-        ),
+        ("store_commit_seconds", "Time spent committing", seconds),
     ]
 }
 

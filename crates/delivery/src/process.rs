@@ -12,7 +12,7 @@ const PAGE: u64 = 4096;
 pub(crate) fn append(text: &mut String) {
     if let Some(seconds) = cpu_seconds() {
         let help = "Processor time used, by user and system";
-        figure(text, "process_cpu_seconds_total", "counter", help, seconds);
+        figure(text, "process_cpu_seconds", "counter", help, seconds);
     }
     if let Some(bytes) = resident_bytes() {
         let help = "Memory in use";
@@ -37,9 +37,10 @@ pub(crate) fn append(text: &mut String) {
 }
 
 fn figure(text: &mut String, name: &str, kind: &str, help: &str, value: f64) {
+    let end = if kind == "counter" { "_total" } else { "" };
     let _infallible = writeln!(
         text,
-        "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name} {value}"
+        "# HELP {name} {help}.\n# TYPE {name} {kind}\n{name}{end} {value}"
     );
 }
 

@@ -86,6 +86,11 @@ impl Config {
         if self.delivery.timeout.is_zero() {
             reader.refuse("delivery.timeout", "no attempt could succeed in no time");
         }
+        if self.retention.content < SHORTEST_RETENTION {
+            let why =
+                "what is accepted must be kept for an hour at least, or it may go undelivered";
+            reader.refuse("retention.content", why);
+        }
         if self.delivery.user_agent.chars().any(char::is_control) {
             reader.refuse("delivery.user_agent", "it has control characters");
         }
@@ -131,6 +136,9 @@ impl Config {
         }
     }
 }
+
+/// The shortest time for which messages can be kept.
+const SHORTEST_RETENTION: std::time::Duration = std::time::Duration::from_secs(3600);
 
 /// One less than there are cores: the store's writer is a thread of its own.
 pub(crate) fn default_workers() -> usize {

@@ -67,7 +67,7 @@ pub struct SqliteStore {
     readers: Readers,
     waiting: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
-    _lock: File,
+    _lock: [File; 2],
 }
 
 impl SqliteStore {

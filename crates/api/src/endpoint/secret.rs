@@ -131,15 +131,20 @@ pub(super) async fn rotate_secret(
     Ok(Json((&new).into()))
 }
 
-/// Puts a new secret in front; says whether there was room for the old one.
+/// Puts a new secret in front; says whether there was room for the old one. None of the older ones
+/// outlives the one that is replaced: whoever gives no grace wants them all to end.
 fn rotate(secrets: &mut EndpointSecrets, new: &Secret, now: Timestamp, until: Timestamp) -> bool {
     secrets.old.retain(|(_, end)| *end > now);
     if secrets.current == *new {
         return true;
     }
     if until <= now {
+        secrets.old.clear();
         secrets.current = new.clone();
         return true;
+    }
+    for (_, end) in &mut secrets.old {
+        *end = (*end).min(until);
     }
     if secrets.old.len() >= MAX_OLD_SECRETS {
         return false;

@@ -136,6 +136,12 @@ fn open(settings: Settings) -> anyhow::Result<(Arc<dyn Clock>, Keys)> {
         let token = first_start::existing_token(&config)?;
         return Ok((clock, Keys::OverApi(OverApi::new(&config, token)?)));
     }
+    let path = config.store_path();
+    anyhow::ensure!(
+        path.exists(),
+        "there is no store at {}: run this where the server runs, or name its store with --store",
+        path.display()
+    );
     let secrets = first_start::prepare(&config)?;
     let settings = wiring::store(&config, &secrets.keys, Arc::clone(&clock));
     let path = config.store_path().display();

@@ -111,11 +111,18 @@ pub enum OpenError {
 /// Pages of write-ahead log after which it is copied into the database.
 const CHECKPOINT_PAGES: u32 = 4000;
 
-/// Takes the lock that keeps a second server away; it is held as long as the file is open.
-pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+/// Takes the locks that keep a second server away; they are held as long as the files are open. One is
+/// beside the database, where tools look for it. The other is the database itself, which is the same
+/// file under every link to it. (It is no lock of the kind that SQLite takes, and the file is never
+/// closed before SQLite is done with it, so neither disturbs the other: fcntl(2), flock(2).)
+pub(super) fn lock(path: &Path) -> Result<[File; 2], OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let lock_path = PathBuf::from(name);
+    let beside = lock_file(PathBuf::from(name), path)?;
+    Ok([beside, lock_file(path.to_owned(), path)?])
+}
+
+fn lock_file(lock_path: PathBuf, path: &Path) -> Result<File, OpenError> {
     let failed = |error| OpenError::Lock {
         path: lock_path.clone(),
         error,

@@ -111,10 +111,6 @@ impl Authenticator {
         from: Option<ClientAddress>,
         now: Timestamp,
     ) -> Result<Caller, Problem> {
-        if from.is_some_and(|from| self.throttle.closed(from.0, now)) {
-            let detail = "too many unknown tokens came from this address";
-            return Err(Problem::too_many(detail, Duration::from_secs(5)));
-        }
         let forgotten = self.forgotten.load(Relaxed);
         match self.store.key_by_hash(hash.bytes()).await {
             Ok(key) if key.works_at(now) && sound(&key) => {
@@ -122,6 +118,11 @@ impl Authenticator {
             }
             Ok(_) | Err(StoreError::NotFound) => {
                 self.unknown.put(hash, now);
+                // Asked only now: a key that works is never refused for what others at its address do.
+                if from.is_some_and(|from| self.throttle.closed(from.0, now)) {
+                    let detail = "too many unknown tokens came from this address";
+                    return Err(Problem::too_many(detail, Duration::from_secs(5)));
+                }
                 if let Some(from) = from {
                     self.throttle.missed(from.0, now);
                 }
@@ -198,7 +199,12 @@ fn sound(key: &ApiKey) -> bool {
 
 /// The token of a request: what follows `Bearer`.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    // Of two, a proxy might have judged the other one.
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (given.next(), given.next()) else {
+        return None;
+    };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

@@ -1,6 +1,7 @@
 //! Bodies and paths of requests: read within bounds, and refused by the name of the field.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -134,12 +135,16 @@ where
     let mut all = Bytes::new();
     let mut more = BytesMut::new();
     let mut size = 0;
+    let mut share = Share(0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::bad_request("bad_body", "the body broke off"))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
         size += data.len();
+        if size <= limit {
+            share.grow(data.len())?;
+        }
         if size > limit {
             (all, more) = Default::default();
             if size > DRAINED {
@@ -161,6 +166,31 @@ where
         size if size > limit => Err(Problem::too_large(limit)),
         _ if more.is_empty() => Ok(all),
         _ => Ok(more.freeze()),
+    }
+}
+
+/// The most bytes of bodies that are on their way, of all requests together.
+const MOST_IN_ALL: usize = 128 * 1024 * 1024;
+/// How many there are.
+static IN_ALL: AtomicUsize = AtomicUsize::new(0);
+
+/// What one body takes of [`MOST_IN_ALL`] while it arrives.
+struct Share(usize);
+
+impl Share {
+    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        self.0 += bytes;
+        if IN_ALL.fetch_add(bytes, Relaxed) + bytes > MOST_IN_ALL {
+            let detail = "too many large requests arrive at once";
+            return Err(Problem::too_many(detail, Duration::from_secs(1)));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        IN_ALL.fetch_sub(self.0, Relaxed);
     }
 }
 

@@ -44,6 +44,8 @@ impl Front for Inbound {
         if HotRoute::matches(request.method(), request.uri().path()) {
             return self.hot.serve(request).await.map(Either::Left);
         }
+        // Requests that wait one behind the other in one connection do not keep other connections waiting.
+        tokio::task::yield_now().await;
         match self.router.clone().oneshot(request.map(Body::new)).await {
             Ok(answer) => answer.map(Either::Right),
             Err(never) => match never {},

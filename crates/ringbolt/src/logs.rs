@@ -19,6 +19,9 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Confi
         .map_err(|why| ConfigError::of(Problem::about("RUST_LOG", &why.to_string())))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // What cannot be logged (a full disk, a reader that went away) is let go: saying so would need
+        // the same standard error, and a panic over it would end the server.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),

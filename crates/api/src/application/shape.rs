@@ -186,9 +186,14 @@ impl Change {
     }
 }
 
+/// The most bytes of an application's name.
+const LONGEST_NAME: usize = 1024;
+
 fn check_name(faults: &mut Faults, name: &str) {
     if name.trim().is_empty() {
         faults.add("name", "must not be empty");
+    } else if name.len() > LONGEST_NAME {
+        faults.add("name", format!("must have at most {LONGEST_NAME} bytes"));
     }
 }
 

@@ -65,6 +65,7 @@ impl EndpointIn {
             .retry_schedule
             .map(|given| check_schedule(&mut faults, given));
         check_concurrency(&mut faults, self.concurrency);
+        check_description(&mut faults, self.description.as_deref());
         faults.end()?;
         Ok(Wanted {
             url,
@@ -178,6 +179,7 @@ impl EndpointPatch {
         let metadata = self
             .metadata
             .map(|given| check_metadata(&mut faults, given));
+        check_description(&mut faults, self.description.as_deref());
         faults.end()?;
         Ok(Change {
             url,
@@ -192,6 +194,17 @@ impl EndpointPatch {
             signature_headers: self.signature_headers,
             metadata,
         })
+    }
+}
+
+/// The most bytes of a description.
+pub(crate) const LONGEST_DESCRIPTION: usize = 4096;
+
+/// A description is shown in lists of many, so it has a bound.
+pub(crate) fn check_description(faults: &mut Faults, text: Option<&str>) {
+    if text.is_some_and(|text| text.len() > LONGEST_DESCRIPTION) {
+        let why = format!("must have at most {LONGEST_DESCRIPTION} bytes");
+        faults.add("description", why);
     }
 }
 

@@ -25,7 +25,7 @@ use super::watched::Watched;
 /// The longest head of a request; a longer one is answered 431.
 const LONGEST_HEAD: usize = 64 << 10;
 /// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 256;
+const STREAMS: u32 = 64;
 
 /// Whoever answers requests.
 pub(crate) trait Front: Send + Sync + 'static {

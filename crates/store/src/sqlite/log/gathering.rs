@@ -12,8 +12,9 @@ pub(super) const LOOKED_UP: usize = 10;
 pub(super) const ADJACENT: usize = 1;
 /// How many rows may be examined for each item wanted.
 const EXAMINED_PER_ITEM: usize = 20;
-/// The most bytes of content that one page carries; at least one item is given.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// The most bytes of content that one page carries; at least one item is given. As JSON a byte can
+/// take six.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
 
 /// A page in the making. Rows are offered to it in the list's order, source after source.
 #[derive(Debug)]

@@ -1,15 +1,17 @@
 """A disk that fills up and is cleared again, and stores that are not what they should be."""
 
+import errno
 import os
 import shutil
 import sqlite3
 import subprocess
 from contextlib import contextmanager
 
+import httpx
 import pytest
 
 from harness.load import Load
-from harness.receiver import Receiver
+from harness.receiver import Hang, Receiver, Reply
 from harness.server import ADMIN_TOKEN, Server, ringbolt
 from harness.waiting import eventually
 
@@ -70,6 +72,143 @@ def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path):
                     break
                 iterator = page["iterator"]
             assert len(listed - accepted) <= 1, "what was refused is not there (the first message is)"
+
+
+def _fill(disk):
+    """Leaves nothing free; whoever wants space back removes the ballast."""
+    ballast = disk / f"ballast-{len(list(disk.glob('ballast-*')))}"
+    with open(ballast, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while file.write(b"\0" * size) == size:
+                    pass
+            except OSError as error:
+                assert error.errno == errno.ENOSPC, error
+
+
+def _clear(disk):
+    for ballast in disk.glob("ballast-*"):
+        ballast.unlink()
+
+
+def test_a_start_on_a_full_disk_reads_refuses_and_recovers_by_itself(tmp_path):
+    with small_disk(tmp_path / "disk", "24m") as disk, Receiver(Reply(500)) as failing, Receiver() as receiver:
+        with Server(tmp_path / "server", STORE=f"sqlite:{disk / 'ringbolt.db'}") as server:
+            api = server.api
+            app = api.application()
+            api.endpoint(app, failing.url())
+            endpoint = api.endpoint(app, receiver.url())
+            receiver.answer = Hang()
+            accepted = {api.send(app) for _ in range(20)}
+            _fill(disk)
+            server.kill()
+            _fill(disk)
+            server.spawn()
+            health = eventually(lambda: _health(server), within=15, what="it answers")
+            assert health.status_code == 503 and health.json()["store"]["status"] == "error", health.text
+            assert api.get("/health/ping").status_code == 204
+            assert api.get(f"/app/{app}").json()["id"] == app, "reading goes on"
+            listed = api.get(f"/app/{app}/msg", limit=250).json()["data"]
+            assert {one["id"] for one in listed} == accepted
+            refused = api.post(f"/app/{app}/msg", {"eventType": "a.b", "payload": {"pad": "x" * 100_000}})
+            assert refused.status_code == 503, refused.text
+            assert int(refused.headers["retry-after"]) >= 1
+            receiver.answer = Reply(204)
+            _clear(disk)
+            server.wait_healthy(30)
+            eventually(lambda: accepted <= set(receiver.ids), within=30, what="what was in memory was delivered")
+            accepted.add(eventually(lambda: _sent(api, app), within=30, what="accepting again"))
+            eventually(lambda: accepted <= set(receiver.ids), within=30, what="all were delivered")
+            eventually(
+                lambda: api.get(f"/app/{app}/endpoint/{endpoint}/stats").json()["success"] == len(accepted),
+                within=30,
+                what="each was counted once",
+            )
+
+
+def test_a_token_that_is_revoked_on_a_full_disk_is_refused_at_once_and_for_good(tmp_path):
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        with Server(tmp_path / "server", STORE=f"sqlite:{disk / 'ringbolt.db'}") as server:
+            api = server.api
+            app = api.application()
+            made = [api.post("/key", {"name": name, "role": "reader"}).json() for name in ("in use", "not in use")]
+            portal = api.post(f"/auth/app-portal-access/{app}", {}).json()["token"]
+            in_use, not_in_use, portal = (api.with_token(token) for token in (made[0]["token"], made[1]["token"], portal))
+            assert in_use.get("/app").status_code == portal.get(f"/app/{app}").status_code == 200
+            _fill(disk)
+            eventually(lambda: api.post("/app", {"name": "x" * 1000}).status_code == 503, within=30, every=0, what="full")
+            answers = [api.delete(f"/key/{key['id']}") for key in made] + [portal.post("/auth/logout")]
+            for answer in answers:
+                assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1, answer.text
+                assert "refused from now on" in answer.json()["detail"]
+            for token in (in_use, not_in_use, portal):
+                assert token.get(f"/app/{app}").status_code == 401
+            assert api.delete("/key/key_" + made[0]["id"][4:][::-1]).status_code == 404
+            _clear(disk)
+            revoked = lambda: [bool(key.get("revokedAt")) for key in api.get("/key").json()["data"]]  # noqa: E731
+            eventually(lambda: all(revoked()), within=30, what="written by itself")
+            used = lambda: {key["name"] for key in api.get("/key").json()["data"] if key.get("lastUsedAt")}  # noqa: E731
+            eventually(lambda: used() == {"in use", "portal"}, what="their last use is known")
+            server.kill()
+            server.start()
+            for token in (in_use, not_in_use, portal):
+                assert token.get(f"/app/{app}").status_code == 401
+
+
+def test_a_start_without_space_to_open_the_store_waits_for_it(tmp_path):
+    with small_disk(tmp_path / "disk", "24m") as disk, Receiver() as receiver:
+        with Server(tmp_path / "server", STORE=f"sqlite:{disk / 'ringbolt.db'}") as server:
+            api = server.api
+            app = api.application()
+            api.endpoint(app, receiver.url())
+            first = api.send(app)
+            eventually(lambda: first in receiver.ids, what="it was delivered")
+            assert server.stop() == 0
+            # As a restored copy is: without the log and its index, which is made before anything can be read.
+            assert not (disk / "ringbolt.db-wal").stat().st_size
+            for beside in ("-wal", "-shm"):
+                (disk / f"ringbolt.db{beside}").unlink()
+            _fill(disk)
+            server.spawn()
+            health = eventually(lambda: _health(server), within=15, what="it answers")
+            assert health.status_code == 503 and health.json()["store"]["status"] == "error", health.text
+            assert api.get("/health/ping").status_code == 204
+            for answer in (api.post(f"/app/{app}/msg", {"eventType": "a.b", "payload": {}}), api.get(f"/app/{app}")):
+                assert answer.status_code == 503, answer.text
+                assert int(answer.headers["retry-after"]) >= 1 and answer.json()["code"] == "unavailable"
+            _clear(disk)
+            server.wait_healthy(30)
+            second = eventually(lambda: _sent(api, app), within=30, what="accepting again")
+            eventually(lambda: second in receiver.ids, what="it was delivered")
+            assert receiver.ids[first] == 1
+
+
+def test_a_start_that_waits_for_space_can_be_stopped(tmp_path):
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        (disk / "encryption-key").write_text("A" * 43 + "=")
+        _fill(disk)
+        server = Server(tmp_path / "server", STORE=f"sqlite:{disk / 'ringbolt.db'}")
+        try:
+            server.spawn()
+            eventually(lambda: _health(server), within=15, what="it answers")
+            assert server.stop() == 0
+        finally:
+            server.close()
+
+
+def test_a_first_start_without_space_for_its_secrets_says_so(tmp_path):
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        _fill(disk)
+        done = ringbolt("serve", RINGBOLT_LISTEN="127.0.0.1:0", RINGBOLT_STORE=f"sqlite:{disk / 'ringbolt.db'}", timeout=20)
+        assert done.returncode == 1
+        assert "admin-token" in done.stderr and "No space left" in done.stderr, done.stderr
+
+
+def _health(server):
+    try:
+        return server.api.get("/health")
+    except httpx.TransportError:
+        return None
 
 
 def _sent(api, app):

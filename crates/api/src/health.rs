@@ -24,7 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
 
 /// How the server is.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-struct HealthOut {
+pub(crate) struct HealthOut {
     /// `ok` or `error`.
     status: &'static str,
     /// Whether the store can be written.
@@ -53,7 +53,7 @@ struct WorkerOut {
 /// How a part is.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 struct PartOut {
-    /// `ok`, `error` or `stopping`.
+    /// `ok`, `error`, `starting` or `stopping`.
     status: &'static str,
 }
 
@@ -62,6 +62,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 const OK: PartOut = PartOut { status: "ok" };
 const ERROR: PartOut = PartOut { status: "error" };
+const STARTING: PartOut = PartOut { status: "starting" };
 const STOPPING: PartOut = PartOut { status: "stopping" };
 
 /// Say how each part of the server is.
@@ -110,6 +111,20 @@ async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
     )
 }
 
+/// How a server is that has no store yet.
+pub(crate) async fn without_store() -> (StatusCode, Json<HealthOut>) {
+    let out = HealthOut {
+        status: "error",
+        store: ERROR,
+        delivery: STARTING,
+        workers: Vec::new(),
+        database: ERROR,
+        queue: ERROR,
+        cache: OK,
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(out))
+}
+
 /// Say that the server answers.
 #[utoipa::path(
     get,
@@ -119,7 +134,7 @@ async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
     security(()),
     responses((status = 204, description = "It does"))
 )]
-async fn ping() -> StatusCode {
+pub(crate) async fn ping() -> StatusCode {
     StatusCode::NO_CONTENT
 }
 

@@ -218,7 +218,6 @@ async fn revoke(
 ) -> Result<StatusCode, Problem> {
     caller.must(Permission::ManageKeys)?;
     let key = key.parse().map_err(|_| Problem::not_found())?;
-    room.store().revoke_key(key, room.now()).await?;
-    room.auth.forget(key);
+    room.auth.revoke(key).await?;
     Ok(StatusCode::NO_CONTENT)
 }

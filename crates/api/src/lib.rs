@@ -15,6 +15,7 @@ mod room;
 mod routes;
 mod settings;
 mod status;
+mod waiting;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 pub use hot::HotRoute;
 pub use settings::{ApiSettings, DEFAULT_MAX_PAYLOAD, LARGEST_MAX_PAYLOAD, StartError};
+pub use waiting::waiting;
 
 use room::Room;
 
@@ -65,6 +67,20 @@ impl Api {
     /// If the store cannot be written.
     pub async fn note_uses(&self) -> Result<(), StoreError> {
         self.room.auth.note_uses().await
+    }
+
+    /// Returns when a key was revoked and that could not be written: [`Self::write_revocations`] is then
+    /// to be called until it succeeds.
+    pub async fn revocation_failed(&self) {
+        self.room.auth.revocation_failed().await;
+    }
+
+    /// Writes the revocations that could not be written before.
+    ///
+    /// # Errors
+    /// If the store still cannot be written.
+    pub async fn write_revocations(&self) -> Result<(), StoreError> {
+        self.room.auth.write_revocations().await
     }
 
     /// Waits for the changes that were begun. To be called once no request comes any more.

@@ -216,8 +216,7 @@ async fn logout(State(room): Here, caller: Caller) -> Result<StatusCode, Problem
     let (Some(key), Some(_), true) = (caller.key, caller.app, portal) else {
         return Err(Problem::forbidden());
     };
-    room.store().revoke_key(key, room.now()).await?;
-    room.auth.forget(key);
+    room.auth.revoke(key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use ringbolt_engine::Input;
-use ringbolt_model::Timestamp;
-use ringbolt_store::{Accepted, Receipt, Settled};
+use ringbolt_model::{Clock, Timestamp};
+use ringbolt_store::{Accepted, Receipt, Settled, Store, StoreError};
 use tracing::{info, warn};
 
 use crate::shared::Shared;
@@ -15,6 +15,8 @@ use crate::upkeep;
 
 /// The longest sleep of the driver; it wakes earlier for receipts and timers.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// How long a start waits before it asks the store again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The running machine; [`crate::start`] makes it.
 pub struct Driver {
@@ -22,10 +24,10 @@ pub struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn run(shared: Arc<Shared>) -> Self {
+    pub(crate) fn run(shared: Arc<Shared>, inherited: Inherited) -> Self {
         listen(&shared);
         shared.tracker.spawn(drive(shared.clone()));
-        shared.tracker.spawn(bring_back(shared.clone()));
+        shared.tracker.spawn(bring_back(shared.clone(), inherited));
         shared.tracker.spawn(upkeep::run(shared.clone()));
         Self { shared }
     }
@@ -168,14 +170,55 @@ fn accepted(
     });
 }
 
+/// What has become of the deliveries that were in memory when the last process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inherited {
+    /// They have rows.
+    Stored,
+    /// The disk is full: they get rows when there is space.
+    Unwritten,
+}
+
+/// Gives rows to the deliveries that were in memory when the last process ended.
+pub(crate) async fn reopen(store: &dyn Store, clock: &dyn Clock) -> Result<(), StoreError> {
+    let deliveries = store.reopen(clock.steady()).await?;
+    if deliveries > 0 {
+        info!(
+            deliveries,
+            "deliveries that were in memory at the last stop are due again"
+        );
+    }
+    Ok(())
+}
+
+/// The same, until it is done; says whether it was before the driver was stopped.
+async fn reopen_at_last(shared: &Shared) -> bool {
+    shared
+        .workers
+        .note("start-up", "waiting for space on the disk");
+    while let Err(error) = reopen(&*shared.store, &*shared.clock).await {
+        if !matches!(error, StoreError::Full | StoreError::Unavailable(_)) {
+            tracing::error!(%error, "deliveries that were in memory at the last stop stay where they are");
+            return true;
+        }
+        if stopped_within(shared, AGAIN).await {
+            return false;
+        }
+    }
+    true
+}
+
 /// After a start: every endpoint with rows in the store gets its lane back.
-async fn bring_back(shared: Arc<Shared>) {
+async fn bring_back(shared: Arc<Shared>, inherited: Inherited) {
+    if inherited == Inherited::Unwritten && !reopen_at_last(&shared).await {
+        return;
+    }
     let work = loop {
         match shared.store.lanes_with_work().await {
             Ok(work) => break work,
             Err(error) => {
                 warn!(%error, "waiting deliveries could not be read; trying again");
-                if stopped_within(&shared, Duration::from_secs(1)).await {
+                if stopped_within(&shared, AGAIN).await {
                     return;
                 }
             }

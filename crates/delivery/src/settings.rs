@@ -7,10 +7,9 @@ use ringbolt_engine::Engine;
 use ringbolt_model::{Clock, IdMaker, SignatureHeaders};
 use ringbolt_net::{Client, ClientSettings, Refusal, SettingsError, Target, TargetPolicy};
 use ringbolt_store::{Store, StoreError};
-use tracing::info;
 
 use crate::destinations::Destinations;
-use crate::driver::Driver;
+use crate::driver::{self, Driver, Inherited};
 use crate::handle::{Handle, UrlRefused};
 use crate::http::HttpTransport;
 use crate::routing::Routing;
@@ -81,13 +80,12 @@ pub async fn start_with(
     clock: Arc<dyn Clock>,
     transport: Arc<dyn Transport>,
 ) -> Result<(Handle, Driver), StartError> {
-    let reopened = store.reopen(clock.steady()).await?;
-    if reopened > 0 {
-        info!(
-            deliveries = reopened,
-            "deliveries that were in memory at the last stop are due again"
-        );
-    }
+    let inherited = match driver::reopen(&*store, &*clock).await {
+        Ok(()) => Inherited::Stored,
+        // What can be read is served meanwhile.
+        Err(StoreError::Full) => Inherited::Unwritten,
+        Err(error) => return Err(error.into()),
+    };
     let last = store.largest_id().await?;
     let shared = Arc::new(Shared::new(Parts {
         ids: IdMaker::new(settings.node, last),
@@ -98,7 +96,7 @@ pub async fn start_with(
         clock,
         transport,
     }));
-    Ok((Handle(shared.clone()), Driver::run(shared)))
+    Ok((Handle(shared.clone()), Driver::run(shared, inherited)))
 }
 
 /// Parses a URL and judges a literal address in it, as the connection will.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use ringbolt_store::StoreError;
 use tracing::warn;
 
 use crate::driver::stopped_within;
@@ -63,17 +64,22 @@ async fn count(shared: &Shared) {
 /// After a start with a new encryption key in front: what the older ones encrypted is encrypted anew.
 async fn reencrypt(shared: &Shared) {
     loop {
+        let mut rest = BREATH;
         match shared.store.reencrypt().await {
             Ok(0) => return,
             Ok(left) => shared
                 .workers
                 .note("upkeep", format!("encrypting anew, {left} to do")),
+            Err(StoreError::Full | StoreError::Unavailable(_)) => {
+                shared.workers.note("upkeep", "waiting for the store");
+                rest = REST;
+            }
             Err(error) => {
                 warn!(%error, "not everything could be encrypted anew; the next start tries again");
                 return;
             }
         }
-        if stopped_within(shared, BREATH).await {
+        if stopped_within(shared, rest).await {
             return;
         }
     }

@@ -1,5 +1,8 @@
 //! Whose token it is.
 
+mod revocations;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -17,6 +20,7 @@ use crate::generations::Generations;
 use crate::throttle::Throttle;
 use crate::token::TokenHash;
 use crate::{Caller, ClientAddress, Now, Problem};
+use revocations::Revocations;
 
 /// How many keys are remembered.
 const REMEMBERED: usize = 10_000;
@@ -35,8 +39,9 @@ pub struct Authenticator {
     throttle: Throttle,
     /// Counts what was forgotten on purpose: what was read before that must not be remembered.
     forgotten: AtomicU64,
-    /// Uses of keys that were pushed out before they were noted.
-    unnoted: Mutex<Vec<(KeyId, Timestamp)>>,
+    /// Uses of keys that are not remembered any more, to be noted.
+    unnoted: Mutex<HashMap<KeyId, Timestamp>>,
+    revocations: Revocations,
 }
 
 /// A key that works.
@@ -72,6 +77,7 @@ impl Authenticator {
             throttle: Throttle::new(),
             forgotten: AtomicU64::new(0),
             unnoted: Mutex::default(),
+            revocations: Revocations::default(),
         }
     }
 
@@ -113,7 +119,7 @@ impl Authenticator {
     ) -> Result<Caller, Problem> {
         let forgotten = self.forgotten.load(Relaxed);
         match self.store.key_by_hash(hash.bytes()).await {
-            Ok(key) if key.works_at(now) && sound(&key) => {
+            Ok(key) if key.works_at(now) && sound(&key) && !self.revocations.concern(key.id) => {
                 Ok(self.remember(hash, &key, now, forgotten))
             }
             Ok(_) | Err(StoreError::NotFound) => {
@@ -155,16 +161,9 @@ impl Authenticator {
         };
         if self.forgotten.load(Relaxed) == forgotten {
             let pushed_out = self.known.put(hash, Arc::new(known));
-            let uses = pushed_out.iter().filter_map(|known| known.take_use());
-            self.unnoted.lock().extend(uses);
+            self.to_note(pushed_out.iter().filter_map(|known| known.take_use()));
         }
         caller
-    }
-
-    /// Forgets a key, since it was revoked: from now on it does not work.
-    pub fn forget(&self, key: KeyId) {
-        self.forgotten.fetch_add(1, Relaxed);
-        self.known.retain(|known| known.id != key);
     }
 
     /// A key was created: its token may have been tried before.
@@ -175,19 +174,33 @@ impl Authenticator {
     /// Notes in the store when keys were last used. To be called every minute and at the end.
     ///
     /// # Errors
-    /// If the store cannot be written; these uses are then not noted.
+    /// If the store cannot be written; it is tried again the next time.
     pub async fn note_uses(&self) -> Result<(), StoreError> {
-        let mut used = std::mem::take(&mut *self.unnoted.lock());
-        used.extend(
-            self.known
-                .values()
-                .iter()
-                .filter_map(|known| known.take_use()),
-        );
+        let known = self.known.values();
+        self.to_note(known.iter().filter_map(|known| known.take_use()));
+        self.note_forgotten().await
+    }
+
+    /// Notes uses of keys that are not remembered any more.
+    async fn note_forgotten(&self) -> Result<(), StoreError> {
+        let used: Vec<_> = self.unnoted.lock().drain().collect();
         if used.is_empty() {
-            Ok(())
-        } else {
-            self.store.keys_used(used).await
+            return Ok(());
+        }
+        let noted = self.store.keys_used(used.clone()).await;
+        if noted.is_err() {
+            self.to_note(used);
+        }
+        noted
+    }
+
+    fn to_note(&self, uses: impl IntoIterator<Item = (KeyId, Timestamp)>) {
+        let mut unnoted = self.unnoted.lock();
+        for (key, at) in uses {
+            if unnoted.len() < REMEMBERED || unnoted.contains_key(&key) {
+                let noted = unnoted.entry(key).or_insert(at);
+                *noted = at.max(*noted);
+            }
         }
     }
 }

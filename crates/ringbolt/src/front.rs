@@ -1,6 +1,7 @@
 //! The front of the house: who asks, and which way their request goes.
 
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -13,6 +14,45 @@ use tower::ServiceExt as _;
 
 use crate::config::value::Networks;
 use crate::server::{Front, Peer, RequestBody};
+
+/// Lets nobody in before the house stands: until then all are told to try again.
+pub(crate) struct Entrance {
+    inbound: OnceLock<Inbound>,
+    waiting: Router,
+}
+
+impl Entrance {
+    /// To a house that does not stand yet.
+    ///
+    /// # Errors
+    /// If the operating system has no randomness to give.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            inbound: OnceLock::new(),
+            waiting: ringbolt_api::waiting()?,
+        })
+    }
+
+    /// The house stands.
+    pub(crate) fn open(&self, inbound: Inbound) {
+        // The first one stays; there is only one.
+        let _stands = self.inbound.set(inbound);
+    }
+}
+
+impl Front for Arc<Entrance> {
+    type Body = Either<Full<Bytes>, Body>;
+
+    async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response<Self::Body> {
+        if let Some(inbound) = self.inbound.get() {
+            return inbound.answer(request, peer).await;
+        }
+        match self.waiting.clone().oneshot(request.map(Body::new)).await {
+            Ok(answer) => answer.map(Either::Right),
+            Err(never) => match never {},
+        }
+    }
+}
 
 /// What proxies say about whom they speak for.
 const FORWARDED: &str = "x-forwarded-for";

@@ -20,6 +20,9 @@ use crate::wiring;
 /// How often it is noted when API keys were last used.
 const NOTE_USES: Duration = Duration::from_secs(60);
 
+/// How long to wait after a revocation could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
 /// Everything behind the door.
 pub(crate) struct House {
     store: Arc<SqliteStore>,
@@ -52,6 +55,7 @@ impl House {
         )?;
         let (background, closing) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(note_uses(api.clone(), closing.clone()));
+        background.spawn(write_revocations(api.clone(), closing.clone()));
         Ok(Self {
             store,
             driver,
@@ -96,6 +100,26 @@ async fn note_uses(api: Api, closing: CancellationToken) {
         };
         if let Err(why) = api.note_uses().await {
             tracing::warn!(error = %why, "when API keys were last used could not be noted");
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+/// Writes revocations that could not be written when they were asked for.
+async fn write_revocations(api: Api, closing: CancellationToken) {
+    loop {
+        let mut last = tokio::select! {
+            () = closing.cancelled() => true,
+            () = api.revocation_failed() => false,
+        };
+        while let Err(why) = api.write_revocations().await {
+            if last {
+                tracing::error!(error = %why, "keys that were revoked work again after the next start: revoke them then");
+                return;
+            }
+            last = timeout(WRITE_AGAIN, closing.cancelled()).await.is_ok();
         }
         if last {
             return;

@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
-use ringbolt_model::Clock;
+use ringbolt_model::{Clock, MessageId};
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -64,6 +64,8 @@ pub struct SqliteStore {
     pub(crate) shared: Arc<Shared>,
     /// Where the walks of tidying are.
     tidying: Arc<upkeep::Tidying>,
+    /// The last message whose open mark an earlier process has left behind.
+    inherited: MessageId,
     readers: Readers,
     waiting: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -75,13 +77,19 @@ impl SqliteStore {
     ///
     /// # Errors
     /// If another server has it open, it is not ours, newer, damaged, or cannot be read or written.
-    pub fn open(mut settings: SqliteSettings) -> Result<Self, OpenError> {
+    pub fn open(settings: SqliteSettings) -> Result<Self, OpenError> {
+        let path = settings.path.clone();
+        Self::open_there(settings).map_err(|error| error.or_full(&path))
+    }
+
+    fn open_there(mut settings: SqliteSettings) -> Result<Self, OpenError> {
         let vault = Arc::new(Vault::new(&settings.keys).ok_or(OpenError::NoKey)?);
         settings.keys = zeroize::Zeroizing::new(Vec::new());
         let path = settings.path.clone();
         let lock = open::lock(&path)?;
         let conn = open::first_writer(&path, settings.clock.now().as_micros())?;
         open::check_key(&conn, &vault)?;
+        let inherited = marks::last(&conn)?;
         let shared = Arc::new(Shared::new(&settings));
         let readers = Readers::start(&path, settings.readers)?;
         let thread = Writer::start(conn, Arc::clone(&shared))?;
@@ -91,6 +99,7 @@ impl SqliteStore {
             vault,
             shared,
             tidying: Arc::default(),
+            inherited,
             readers,
             waiting: Semaphore::new(WRITES_WAITING),
             thread: Mutex::new(Some(thread)),

@@ -169,13 +169,25 @@ async fn a_revoked_key_stops_at_once_and_its_last_use_is_noted() {
         204
     );
     house.ask(&token, "GET /app", Value::Null).await.expect(401);
-    house
-        .admin(
-            &format!("DELETE /key/{}x", &id[..id.len() - 1]),
-            Value::Null,
-        )
+    let other = if id.ends_with('x') { 'y' } else { 'x' };
+    let mistyped = format!("DELETE /key/{}{other}", &id[..id.len() - 1]);
+    house.admin(&mistyped, Value::Null).await.expect(404);
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_key_is_known_when_it_is_revoked_right_after() {
+    let house = House::new().await;
+    let made = house
+        .admin("POST /key", json!({"name": "k", "role": "reader"}))
         .await
-        .expect(404);
+        .expect(201);
+    let (id, token) = (text(&made["id"]), text(&made["token"]));
+    house.ask(&token, "GET /app", Value::Null).await.expect(200);
+    let what = format!("DELETE /key/{id}");
+    assert_eq!(house.admin(&what, Value::Null).await.status, 204);
+    let listed = house.admin("GET /key", Value::Null).await.expect(200);
+    assert!(listed["data"][0]["revokedAt"].is_string(), "{listed}");
+    assert!(listed["data"][0]["lastUsedAt"].is_string(), "{listed}");
 }
 
 #[tokio::test]

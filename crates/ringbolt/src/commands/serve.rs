@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use ringbolt_store::OpenError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -12,6 +13,7 @@ use crate::cli::Settings;
 use crate::clock::SystemClock;
 use crate::config::{Config, Layers};
 use crate::first_start::{self, Secrets};
+use crate::front::Entrance;
 use crate::house::House;
 use crate::server::{Certificates, Door, Limits, Serving};
 use crate::signals::Signals;
@@ -20,6 +22,9 @@ use crate::{environment, logs, open_files, welcome};
 /// Requests in flight are short; whoever is not done by then is cut off, so that attempts get the rest
 /// of the grace.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
+
+/// How long a start without space on the disk waits before it tries again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Runs the server until it is told to end.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
@@ -52,12 +57,26 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
 
     let clock = Arc::new(SystemClock::start());
-    let house = House::open(&config, &secrets, clock, public_url.clone()).await?;
-    let serving = door.serve(
-        house.front(&config),
-        Limits::of(&config),
-        certificates.clone(),
-    );
+    let build = async || House::open(&config, &secrets, clock.clone(), public_url.clone()).await;
+    let entrance = Arc::new(Entrance::new()?);
+    let first = unless_full(build().await)?;
+    if let Some(house) = &first {
+        entrance.open(house.front(&config));
+    }
+    let limits = Limits::of(&config);
+    let serving = door.serve(entrance.clone(), limits, certificates.clone());
+    let house = match first {
+        Some(house) => house,
+        None => {
+            tokio::select! {
+                () = signals.end(|| read_again(certificates.as_deref())) => {
+                    serving.close(LAST_REQUESTS).await;
+                    return Ok(());
+                }
+                house = at_last(build) => house.inspect(|house| entrance.open(house.front(&config)))?,
+            }
+        }
+    };
     tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
     remind_of_the_key(&secrets);
     welcome::say(&config, &secrets, address);
@@ -68,6 +87,27 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     impatience.spawn(signals.end_at_once());
     close(serving, house, config.runtime.shutdown_grace).await;
     Ok(())
+}
+
+/// Tries again until there is space.
+async fn at_last(build: impl AsyncFn() -> anyhow::Result<House>) -> anyhow::Result<House> {
+    tracing::error!("the disk is full; the store is opened when there is space");
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        if let Some(house) = unless_full(build().await)? {
+            return Ok(house);
+        }
+    }
+}
+
+/// Nothing, if it is for want of space that the store cannot be opened. Any other failure is for
+/// whoever started this to mend.
+fn unless_full(opened: anyhow::Result<House>) -> anyhow::Result<Option<House>> {
+    match opened {
+        Ok(house) => Ok(Some(house)),
+        Err(why) if matches!(why.downcast_ref(), Some(OpenError::Full(_))) => Ok(None),
+        Err(why) => Err(why),
+    }
 }
 
 /// Ends the door first, then what is behind it.

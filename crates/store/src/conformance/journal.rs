@@ -28,6 +28,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         a_probe_changes_nothing,
         spilled_deliveries_wait_in_the_store,
         what_was_accepted_survives_a_crash,
+        what_is_accepted_before_reopening_stays_in_memory,
         what_became_of_deliveries_survives_a_crash,
         outcomes_of_what_is_gone_do_no_harm,
         a_full_queue_gives_messages_back_and_takes_outcomes,
@@ -368,6 +369,21 @@ async fn what_was_accepted_survives_a_crash(bench: &Bench) {
     let again = after.after_crash().await;
     assert_eq!(again.store.reopen(bench.now()).await, Ok(0));
     assert_eq!(again.due(endpoints[0]).await, [first, second]);
+}
+
+async fn what_is_accepted_before_reopening_stays_in_memory(bench: &Bench) {
+    let app = bench.app().await;
+    let endpoint = bench.endpoint(app).await;
+    let first = bench.accepted(app, &[endpoint]).await;
+    let after = bench.after_crash().await;
+    let second = after.accepted(app, &[endpoint]).await;
+    assert_eq!(after.store.reopen(bench.now()).await, Ok(1));
+    assert_eq!(after.due(endpoint).await, [first]);
+    after
+        .settle(app, (second, endpoint), true, Settled::Delivered)
+        .await;
+    assert_eq!(after.store.reopen(bench.now()).await, Ok(0));
+    assert_eq!(after.due(endpoint).await, [first]);
 }
 
 async fn what_became_of_deliveries_survives_a_crash(bench: &Bench) {

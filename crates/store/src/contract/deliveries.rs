@@ -63,8 +63,10 @@ pub enum ResendRefused {
 /// The queue behind the lanes. Moments are on the steady clock.
 #[async_trait]
 pub trait Deliveries: Send + Sync {
-    /// Turns the open marks that a crash left into rows, due at `now`. Called once, before the first
-    /// write. Returns how many deliveries that were.
+    /// Turns the open marks that the store was opened with, left by a crash, into rows that are due at
+    /// `now`. It may be called again after it failed, and while messages are accepted: their marks are
+    /// not touched. Fails if the store cannot be written, even if there are no marks. Returns how many
+    /// deliveries it made due.
     async fn reopen(&self, now: Timestamp) -> Result<usize, StoreError>;
 
     /// Every endpoint with pending deliveries that is neither deleted nor disabled, by index.

@@ -20,9 +20,12 @@ use crate::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoreError}
 #[async_trait]
 impl Deliveries for SqliteStore {
     async fn reopen(&self, now: Timestamp) -> Result<usize, StoreError> {
-        let (mut deliveries, mut from) = (0, Some(MessageId::from(0)));
+        let (last, mut from) = (self.inherited, Some(MessageId::from(0)));
+        let mut deliveries = 0;
         while let Some(after) = from {
-            let step = self.write(move |tx| reopen::step(tx, after, now)).await?;
+            let step = self
+                .write(move |tx| reopen::step(tx, after, last, now))
+                .await?;
             deliveries += step.deliveries;
             from = step.reached;
         }

@@ -2,6 +2,7 @@
 
 use rusqlite::ffi::{
     ErrorCode, SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE,
+    SQLITE_IOERR_SHMSIZE,
 };
 
 use crate::StoreError;
@@ -60,6 +61,13 @@ impl Fault {
     }
 }
 
+/// Whether the disk is full. The index of the log is a file as well; SQLite says only that it could
+/// not be made larger, and for want of space is nearly always why.
+pub(super) fn wants_space(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE)
+}
+
 /// What the outside is told. Here, and nowhere else, SQLite's codes get their meaning.
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
@@ -69,7 +77,7 @@ impl From<Fault> for StoreError {
             Fault::Sqlite(error) => error,
         };
         match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Self::Full,
+            _ if wants_space(&error) => Self::Full,
             Some(
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch,
             ) => Self::Unreadable(error.to_string()),

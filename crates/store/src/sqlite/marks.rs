@@ -68,7 +68,7 @@ impl Marks {
     pub(super) fn rebuild(&mut self, tx: &Connection) -> rusqlite::Result<()> {
         self.left.clear();
         self.changes.clear();
-        for message in after(tx, MessageId::from(0), i64::MAX)? {
+        for message in between(tx, MessageId::from(0), last(tx)?, i64::MAX)? {
             match unsettled(tx, message)?.len() {
                 0 => remove(tx, message)?,
                 left => drop(self.left.insert(message, left)),
@@ -78,19 +78,28 @@ impl Marks {
     }
 }
 
-/// The open messages after this one, at most `limit`, oldest first.
-pub(super) fn after(
+/// The open messages after this one up to another, at most `limit`, oldest first.
+pub(super) fn between(
     conn: &Connection,
-    message: MessageId,
+    after: MessageId,
+    last: MessageId,
     limit: i64,
 ) -> rusqlite::Result<Vec<MessageId>> {
-    let sql = "SELECT id FROM open_message WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let sql = "SELECT id FROM open_message WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
     let mut statement = conn.prepare_cached(sql)?;
-    let rows = statement.query_map((to_column(message.raw()), limit), |row| {
+    let (after, last) = (to_column(after.raw()), to_column(last.raw()));
+    let rows = statement.query_map((after, last, limit), |row| {
         row.get::<_, i64>(0)
             .map(|raw| MessageId::from(raw.cast_unsigned()))
     })?;
     rows.collect()
+}
+
+/// The last open message, or none.
+pub(super) fn last(conn: &Connection) -> rusqlite::Result<MessageId> {
+    let sql = "SELECT ifnull(max(id), 0) FROM open_message";
+    let last: i64 = conn.query_row(sql, (), |row| row.get(0))?;
+    Ok(MessageId::from(last.cast_unsigned()))
 }
 
 /// Removes a mark.

@@ -1,6 +1,7 @@
 //! Opens the database file: whose it is, who else has it open, how connections to it are set up.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use ringbolt_model::Clock;
 use rusqlite::{Connection, OpenFlags};
 use zeroize::Zeroizing;
 
+use super::fault::wants_space;
 use super::migrations;
 use crate::vault::Vault;
 
@@ -92,6 +94,9 @@ pub enum OpenError {
     /// What is stored was encrypted with a key that was not given.
     #[error("the database was encrypted with another key than those given")]
     WrongKey,
+    /// There is no space for what it needs to open: try again when there is.
+    #[error("the disk is full: there is no space to open {}", .0.display())]
+    Full(PathBuf),
     /// The lock file could not be made.
     #[error("cannot lock {}: {error}", .path.display())]
     Lock {
@@ -108,6 +113,27 @@ pub enum OpenError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl OpenError {
+    /// Tells want of space from everything else.
+    pub(super) fn or_full(self, path: &Path) -> Self {
+        let full = match &self {
+            Self::Lock { error, .. } => matches!(
+                error.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+            ),
+            Self::Sqlite(error) => wants_space(error),
+            _ => false,
+        };
+        if full {
+            Self::Full(path.to_owned())
+        } else {
+            self
+        }
+    }
+}
+
+/// `auto_vacuum` as SQLite numbers it: free pages are given back when it is asked to.
+const INCREMENTAL: i64 = 2;
 /// Pages of write-ahead log after which it is copied into the database.
 const CHECKPOINT_PAGES: u32 = 4000;
 
@@ -194,10 +220,14 @@ fn flags(read_only: bool) -> OpenFlags {
 
 fn set_up_writer(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.busy_timeout(Duration::from_secs(5))?;
-    // The order matters: auto_vacuum can be chosen only before the first page is written.
+    // The order matters: auto_vacuum can be chosen only before the first page is written. Choosing it
+    // again would write, and a start on a full disk must not need to.
+    let vacuum: i64 = conn.query_row("PRAGMA auto_vacuum", (), |row| row.get(0))?;
+    if vacuum != INCREMENTAL {
+        conn.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    }
     conn.execute_batch(&format!(
-        "PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA journal_mode = WAL;
+        "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;

@@ -246,6 +246,24 @@ async fn a_write_that_breaks_no_rule_but_fails_is_refused_alone() {
 }
 
 #[tokio::test]
+async fn reopening_tells_of_a_store_that_cannot_be_written_and_is_done_later() {
+    let stage = stage().await;
+    let message = stage.bench.accepted(stage.app, &[stage.endpoint]).await;
+    let after = stage.bench.after_crash().await;
+    stage.faults.fail_commits(1);
+    let failed = after.store.reopen(after.now()).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+    assert_eq!(after.store.reopen(after.now()).await, Ok(1));
+    assert_eq!(after.due(stage.endpoint).await, [message]);
+    stage.faults.fail_commits(1);
+    let failed = after.store.reopen(after.now()).await;
+    assert!(
+        matches!(failed, Err(StoreError::Unavailable(_))),
+        "nothing is left to do, and yet"
+    );
+}
+
+#[tokio::test]
 async fn a_call_that_panics_is_undone_alone() {
     let stage = stage().await;
     let broken = stage

@@ -10,7 +10,8 @@ from collections import Counter
 class NameServer:
     """Answers from `names`: a name to a list of addresses, or to a function of how often it was asked (from 0).
 
-    Names that are not there do not exist. `asked` counts the questions by (name, type).
+    A name that leads to a text is an alias of that name. Names that are not there do not exist.
+    `asked` counts the questions by (name, type).
     """
 
     TYPES = {1: ("A", 4), 28: ("AAAA", 6)}
@@ -44,12 +45,19 @@ class NameServer:
         times = self.asked[name, word]
         self.asked[name, word] += 1
         known = self.names.get(name)
+        alias = b""
+        if isinstance(known, str):
+            target = b"".join(bytes([len(label)]) + label.encode() for label in known.split(".")) + b"\0"
+            alias = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 0, len(target)) + target
+            known = self.names[known]
         addresses = known(times) if callable(known) else (known or [])
         packed = [ip.packed for ip in map(ipaddress.ip_address, addresses) if ip.version == version]
         code = 0 if known is not None else 3
-        head = question[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(packed), 0, 0)
-        records = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 0, len(ip)) + ip for ip in packed)
-        return head + question[12 : end + 4] + records
+        head = question[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(packed) + bool(alias), 0, 0)
+        # The owner of the addresses: the name that was asked for, or the one that the alias leads to.
+        owner = struct.pack("!H", 0xC000 | (end + 4 + 12 if alias else 12))
+        records = b"".join(owner + struct.pack("!HHIH", kind, 1, 0, len(ip)) + ip for ip in packed)
+        return head + question[12 : end + 4] + alias + records
 
 
 def _name(question):

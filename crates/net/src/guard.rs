@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
-use ranges::Range;
+use ranges::{Carried, Range};
 
 /// An address that must not be dialled, and the row of the table that says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,7 @@ pub enum Refusal {
 pub struct Guard {
     allowed: Box<[IpNet]>,
     denied: Box<[IpNet]>,
+    own: Box<[IpAddr]>,
     allowed_ports: Box<[u16]>,
 }
 
@@ -52,11 +53,19 @@ impl Guard {
         }
     }
 
-    /// Also refuses these networks: the machine's own public addresses, or the prefix of a
+    /// Also refuses these networks: public addresses of one's own, or the prefix of a
     /// network-specific NAT64 (RFC 6052 §2.2), which no table can know. An allowed network wins.
     #[must_use]
     pub fn deny(mut self, networks: Vec<IpNet>) -> Self {
         self.denied = networks.into();
+        self
+    }
+
+    /// Also refuses the addresses of this machine: what listens here may trust whoever comes from
+    /// here. An allowed network wins.
+    #[must_use]
+    pub fn deny_own(mut self, addresses: Vec<IpAddr>) -> Self {
+        self.own = addresses.into();
         self
     }
 
@@ -77,10 +86,10 @@ impl Guard {
     /// # Errors
     /// [`Blocked`] names the range that forbids it.
     pub fn judge(&self, address: IpAddr) -> Result<(), Blocked> {
-        if self.is_allowed(address) {
+        if self.opens(address) {
             return Ok(());
         }
-        let verdict = match address.to_canonical() {
+        let verdict = match address {
             IpAddr::V4(v4) => self.forbidding_v4(v4),
             IpAddr::V6(v6) => self.forbidding_v6(v6),
         };
@@ -100,7 +109,7 @@ impl Guard {
     /// [`Refusal`] says whether the address or the port is at fault.
     pub fn judge_socket(&self, address: SocketAddr) -> Result<(), Refusal> {
         self.judge(address.ip())?;
-        if address.port() != 0 && self.is_allowed(address.ip()) {
+        if address.port() != 0 && self.opens(address.ip()) {
             return Ok(());
         }
         self.judge_port(address.port())
@@ -119,45 +128,64 @@ impl Guard {
         }
     }
 
-    /// `::ffff:127.0.0.1` reaches `127.0.0.1`, so the allow-list is asked about that too.
-    fn is_allowed(&self, address: IpAddr) -> bool {
-        let canonical = address.to_canonical();
-        self.allowed
-            .iter()
-            .any(|net| net.contains(&address) || net.contains(&canonical))
+    /// Whether the operator has opened what this address reaches. `::ffff:10.0.0.1` reaches
+    /// `10.0.0.1`, so that has to be open as well. A NAT64 gateway sits elsewhere: what is open
+    /// here says nothing about what is behind it.
+    fn opens(&self, address: IpAddr) -> bool {
+        self.lists(address)
+            && match carried(address) {
+                None => true,
+                Some(Carried::Mapped(v4)) => self.opens(v4.into()),
+                Some(Carried::Nat64(_)) => false,
+            }
+    }
+
+    fn lists(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|net| net.contains(&address))
     }
 
     fn forbidding_v4(&self, address: Ipv4Addr) -> Option<Range> {
-        self.denying(address.into()).or_else(|| {
-            ranges::V4
-                .iter()
-                .copied()
-                .find(|row| row.net.contains(&IpAddr::V4(address)))
-        })
+        self.denying(address.into())
+            .or_else(|| row(ranges::V4, address.into()))
     }
 
     fn forbidding_v6(&self, address: Ipv6Addr) -> Option<Range> {
         if let Some(range) = self.denying(address.into()) {
             return Some(range);
         }
-        // A NAT64 gateway sits elsewhere: what the operator allows here says nothing about what
-        // is behind it, so the embedded address is judged without the allow-list.
-        if let Some(embedded) = ranges::nat64(address) {
-            return self.forbidding_v4(embedded);
+        // Forms that carry an IPv4 address are closed. Where the operator has opened such a form,
+        // as a network without IPv4 needs it, what is inside is judged.
+        if self.lists(address.into())
+            && let Some(Carried::Mapped(v4) | Carried::Nat64(v4)) = ranges::carried(address)
+        {
+            return self.forbidding_v4(v4);
         }
-        ranges::V6
-            .iter()
-            .copied()
-            .find(|row| row.net.contains(&IpAddr::V6(address)))
-            .or_else(|| ranges::shape(address))
+        row(ranges::V6, address.into()).or_else(|| ranges::shape(address))
     }
 
     fn denying(&self, address: IpAddr) -> Option<Range> {
+        if self.own.contains(&address) {
+            return Some(Range {
+                net: address.into(),
+                why: "this machine",
+            });
+        }
         let net = *self.denied.iter().find(|net| net.contains(&address))?;
         Some(Range {
             net,
             why: "denied by configuration",
         })
+    }
+}
+
+fn row(table: &[Range], address: IpAddr) -> Option<Range> {
+    table.iter().copied().find(|row| row.net.contains(&address))
+}
+
+fn carried(address: IpAddr) -> Option<Carried> {
+    match address {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(v6) => ranges::carried(v6),
     }
 }
 

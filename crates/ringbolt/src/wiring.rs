@@ -1,5 +1,6 @@
 //! What each crate below is told, from what is configured.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -65,6 +66,7 @@ fn client(config: &Config) -> anyhow::Result<ClientSettings> {
     let (delivery, net) = (&config.delivery, &config.net);
     let guard = Guard::new(delivery.allow_networks.0.clone())
         .deny(delivery.deny_networks.0.clone())
+        .deny_own(own_addresses())
         .allow_ports(delivery.allow_ports.0.clone());
     let name_servers = Some(net.resolver.0.clone()).filter(|servers| !servers.is_empty());
     Ok(ClientSettings {
@@ -84,6 +86,14 @@ fn client(config: &Config) -> anyhow::Result<ClientSettings> {
             ..Limits::default()
         },
         ..ClientSettings::default()
+    })
+}
+
+/// Those that this machine has now. A server whose system does not tell still knows every private one.
+fn own_addresses() -> Vec<IpAddr> {
+    ringbolt_net::own_addresses().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the addresses of this machine are not known: name its public ones in delivery.deny_networks");
+        Vec::new()
     })
 }
 

@@ -52,14 +52,15 @@ pub(super) const V4: &[Range] = &[
     v4([240, 0, 0, 0], 4, "reserved"),
 ];
 
-/// IPv6: rows inside `2000::/3`, and those outside that deserve a reason of their own. The
-/// well-known NAT64 prefix is decoded before this table is read.
+/// IPv6: rows inside `2000::/3`, and those outside that deserve a reason of their own.
 pub(super) const V6: &[Range] = &[
     v6([0, 0, 0, 0, 0, 0, 0, 0], 128, "unspecified"),
     v6([0, 0, 0, 0, 0, 0, 0, 1], 128, "loopback"),
     v6([0, 0, 0, 0, 0, 0, 0, 0], 96, "IPv4-compatible, deprecated"),
+    v6([0, 0, 0, 0, 0, 0xffff, 0, 0], 96, "IPv4-mapped"),
     v6([0, 0, 0, 0, 0xffff, 0, 0, 0], 96, "IPv4-translated"),
     v6([0, 0, 0, 0, 0, 0x5efe, 0, 0], 96, "ISATAP"),
+    v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 96, "NAT64"),
     v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0], 48, "local NAT64"),
     v6([0x64, 0xff9b, 0, 0, 0, 0, 0, 0], 32, "NAT64"),
     v6([0, 0, 0, 0, 0, 0, 0, 0], 8, "reserved"),
@@ -86,10 +87,18 @@ pub(super) const V6: &[Range] = &[
     v6([0xff00, 0, 0, 0, 0, 0, 0, 0], 8, "multicast"),
 ];
 
-/// The IPv4 address in `64:ff9b::/96` (RFC 6052 §2.1), which a NAT64 gateway would dial.
-pub(super) fn nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// An IPv4 address inside an IPv6 address, by who would dial it.
+pub(super) enum Carried {
+    /// In `::ffff:0:0/96` (RFC 4291 §2.5.5.2): this machine.
+    Mapped(Ipv4Addr),
+    /// In `64:ff9b::/96` (RFC 6052 §2.1): a NAT64 gateway.
+    Nat64(Ipv4Addr),
+}
+
+pub(super) fn carried(address: Ipv6Addr) -> Option<Carried> {
     match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(join(high, low)),
+        [0, 0, 0, 0, 0, 0xffff, high, low] => Some(Carried::Mapped(join(high, low))),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(Carried::Nat64(join(high, low))),
         _ => None,
     }
 }

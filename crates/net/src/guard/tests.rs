@@ -142,6 +142,7 @@ const ROWS: &[(&str, &str, &str, &str, &str)] = &[
     ("::/128", "::", "::", "", ""),
     ("::1/128", "::1", "::1", "", ""),
     ("::/96", "::2", "::ffff:ffff", "", ""),
+    ("::ffff:0:0/96", "::ffff:0:0", "::ffff:ffff:ffff", "", ""),
     (
         "::ffff:0:0:0/96",
         "::ffff:0:0:0",
@@ -150,6 +151,7 @@ const ROWS: &[(&str, &str, &str, &str, &str)] = &[
         "",
     ),
     ("::5efe:0:0/96", "::5efe:0:0", "::5efe:ffff:ffff", "", ""),
+    ("64:ff9b::/96", "64:ff9b::", "64:ff9b::ffff:ffff", "", ""),
     (
         "64:ff9b:1::/48",
         "64:ff9b:1::",
@@ -338,40 +340,88 @@ fn the_metadata_addresses_of_the_clouds_are_closed() {
 }
 
 #[test]
-fn an_ipv4_address_in_ipv6_clothing_is_judged_as_what_it_reaches() {
+fn an_ipv4_address_in_ipv6_clothing_is_closed_whatever_it_is() {
     let guard = Guard::default();
     for address in [
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
+        "::ffff:93.184.215.14",
         "::127.0.0.1",
         "::ffff:0:7f00:1",
         "64:ff9b::7f00:1",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b::5db8:d70e",
         "2002:7f00:1::1",
+        "2002:5db8:d70e::1",
         "2001:0:7f00:1::",
         "2a00:1450::5efe:7f00:1",
         "2a00:1450::200:5efe:7f00:1",
     ] {
         assert!(guard.judge(ip(address)).is_err(), "{address}");
     }
-    for address in [
-        "::ffff:93.184.215.14",
-        "64:ff9b::5db8:d70e",
-        "2a00:1450::1:5efe:7f00:1",
-    ] {
+    assert_eq!(guard.judge(ip("2a00:1450::1:5efe:7f00:1")), Ok(()));
+}
+
+#[test]
+fn an_allowed_network_is_not_open_in_other_clothing() {
+    let guard = Guard::new(vec![net("127.0.0.0/8"), net("fd00::/8")]);
+    for address in ["127.0.0.1", "fd00::1"] {
         assert_eq!(guard.judge(ip(address)), Ok(()), "{address}");
+    }
+    for address in [
+        "::1",
+        "10.0.0.1",
+        "::ffff:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "::127.0.0.1",
+    ] {
+        assert!(guard.judge(ip(address)).is_err(), "{address}");
     }
 }
 
 #[test]
-fn an_allowed_network_wins_in_either_clothing_but_not_behind_nat64() {
-    let guard = Guard::new(vec![net("127.0.0.0/8"), net("fd00::/8")]);
-    for address in ["127.0.0.1", "::ffff:127.0.0.1", "fd00::1"] {
+fn where_nat64_or_mapped_addresses_are_allowed_what_is_inside_is_judged() {
+    let guard = Guard::new(vec![
+        net("10.0.0.0/8"),
+        net("64:ff9b::/96"),
+        net("::ffff:0:0/96"),
+    ]);
+    for address in [
+        "64:ff9b::5db8:d70e",
+        "::ffff:93.184.215.14",
+        "::ffff:10.1.2.3",
+    ] {
         assert_eq!(guard.judge(ip(address)), Ok(()), "{address}");
     }
-    for address in ["::1", "10.0.0.1", "64:ff9b::7f00:1", "::127.0.0.1"] {
+    // What the operator allows here says nothing about what is behind a gateway.
+    for address in ["64:ff9b::a01:203", "64:ff9b::7f00:1", "::ffff:127.0.0.1"] {
         assert!(guard.judge(ip(address)).is_err(), "{address}");
     }
+    // Behind the gateway lies the internet, whose ports are not all open.
+    for address in ["[64:ff9b::5db8:d70e]:25", "[::ffff:93.184.215.14]:25"] {
+        let judged = guard.judge_socket(address.parse().unwrap());
+        assert_eq!(judged, Err(Refusal::Port(25)), "{address}");
+    }
+    let everything = Guard::new(vec![net("::/0")]);
+    assert!(everything.judge(ip("64:ff9b::7f00:1")).is_err());
+    assert!(everything.judge(ip("::ffff:127.0.0.1")).is_err());
+}
+
+#[test]
+fn this_machine_is_closed_unless_it_is_allowed() {
+    let own = vec![ip("93.184.215.14"), ip("2a00:1450::7")];
+    let guard = Guard::default().deny_own(own.clone());
+    for address in &own {
+        let blocked = guard.judge(*address).unwrap_err();
+        assert_eq!(
+            (blocked.range, blocked.reason),
+            (IpNet::from(*address), "this machine")
+        );
+    }
+    assert_eq!(guard.judge(ip("93.184.215.15")), Ok(()));
+    let allowing = Guard::new(vec![net("93.184.215.14/32")]).deny_own(own);
+    assert_eq!(allowing.judge(ip("93.184.215.14")), Ok(()));
+    assert!(allowing.judge(ip("2a00:1450::7")).is_err());
 }
 
 #[test]

@@ -59,7 +59,7 @@ settings! {
     Delivery {
         /// Networks that endpoints may be in although they are private, such as `10.1.0.0/16`.
         allow_networks: Networks = "delivery.allow_networks", "";
-        /// Networks that endpoints may not be in although they are public, such as this machine's own.
+        /// Networks that endpoints may not be in although they are public, such as those of your other machines.
         deny_networks: Networks = "delivery.deny_networks", "";
         /// Ports that endpoints may have although they are those of services that speak no HTTP.
         allow_ports: Ports = "delivery.allow_ports", "";

@@ -9,16 +9,16 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
-use ringbolt_gate::{Answer, Caller, Input, Permission, Problem, Query, Segments, Turn};
-use ringbolt_model::{AppId, Application};
+use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
+use ringbolt_model::{AppId, Application, Uid};
 use ringbolt_store::{AppRef, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::room::{Here, Room, app_ref};
 
-pub(crate) use shape::{ApplicationIn, ApplicationOut, check_metadata};
-use shape::{ApplicationPatch, Wanted};
+use shape::ApplicationPatch;
+pub(crate) use shape::{ApplicationIn, ApplicationOut, Wanted, check_metadata};
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
     OpenApiRouter::new()
@@ -69,10 +69,12 @@ async fn create(
     State(room): Here,
     caller: Caller,
     query: Query,
-    Input(input): Input<ApplicationIn>,
+    input: Input<ApplicationIn>,
 ) -> Result<(StatusCode, Json<ApplicationOut>), Problem> {
+    let (input, faults) = input.open();
     if query.flag("get_if_exists", false)? {
-        let (app, created) = ensure(&room, caller, input.check()?).await?;
+        caller.must(Permission::EnsureApplications)?;
+        let (app, created) = ensure(&room, caller, input.check(faults)?).await?;
         let status = if created {
             StatusCode::CREATED
         } else {
@@ -81,7 +83,7 @@ async fn create(
         return Ok((status, Json((&*app).into())));
     }
     caller.must(Permission::CreateApplications)?;
-    let app = store_new(&room, input.check()?).await?;
+    let app = store_new(&room, input.check(faults)?).await?;
     Ok((StatusCode::CREATED, Json((&app).into())))
 }
 
@@ -111,7 +113,8 @@ pub(crate) async fn ensure(
 
 async fn store_new(room: &Room, wanted: Wanted) -> Result<Application, Problem> {
     let app = wanted.create(room.handle.new_id());
-    room.store().create_application(app.clone()).await?;
+    let stored = room.store().create_application(app.clone()).await;
+    stored.map_err(|error| Kind::Application.taken(error, app.uid.as_ref()))?;
     room.handle.application_changed(app.id);
     Ok(app)
 }
@@ -152,29 +155,30 @@ async fn upsert(
     State(room): Here,
     caller: Caller,
     Segments(segment): Segments<String>,
-    Input(input): Input<ApplicationIn>,
+    input: Input<ApplicationIn>,
 ) -> Result<(StatusCode, Json<ApplicationOut>), Problem> {
     caller.must(Permission::ChangeApplication)?;
     let named = app_ref(&segment)?;
-    let mut wanted = input.check()?;
+    let (input, faults) = input.open();
+    let mut wanted = input.check(faults)?;
     if let (None, AppRef::Uid(uid)) = (&wanted.uid, &named) {
         wanted.uid = Some(uid.clone());
     }
     match room.handle.application(&named).await {
         Ok(app) => {
-            caller.must_reach(app.id)?;
-            let now = room.now();
-            let app = edit(&room, app.id, move |app| wanted.replace(app, now)).await?;
+            caller.must_reach(app.id, &segment)?;
+            let (now, uid) = (room.now(), wanted.uid.clone());
+            let app = edit(&room, app.id, uid, move |app| wanted.replace(app, now)).await?;
             Ok((StatusCode::OK, Json((&app).into())))
         }
         Err(StoreError::NotFound) if matches!(named, AppRef::Uid(_)) => {
             if !caller.may(Permission::CreateApplications) {
-                return Err(Problem::not_found());
+                return Err(Problem::missing(Kind::Application, &segment));
             }
             let app = store_new(&room, wanted).await?;
             Ok((StatusCode::CREATED, Json((&app).into())))
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(Kind::Application.or(error, &segment)),
     }
 }
 
@@ -192,25 +196,30 @@ async fn patch(
     State(room): Here,
     caller: Caller,
     Segments(app): Segments<String>,
-    Input(input): Input<ApplicationPatch>,
+    input: Input<ApplicationPatch>,
 ) -> Result<Json<ApplicationOut>, Problem> {
     let app = room
         .app(caller, Permission::ChangeApplication, &app)
         .await?;
-    let (change, now) = (input.check()?, room.now());
-    let app = edit(&room, app.id, move |app| change.apply(app, now)).await?;
+    let (input, faults) = input.open();
+    let (change, now) = (input.check(faults)?, room.now());
+    let uid = change.uid().cloned();
+    let app = edit(&room, app.id, uid, move |app| change.apply(app, now)).await?;
     Ok(Json((&app).into()))
 }
 
 async fn edit(
     room: &Room,
     app: AppId,
+    uid: Option<Uid>,
     change: impl FnMut(&mut Application) + Send + 'static,
 ) -> Result<Application, Problem> {
-    let app = room
+    let edited = room
         .store()
-        .edit_application(AppRef::Id(app), Box::new(change))
-        .await?;
+        .edit_application(AppRef::Id(app), Box::new(change));
+    let app = edited
+        .await
+        .map_err(|error| Kind::Application.taken(error, uid))?;
     room.handle.application_changed(app.id);
     Ok(app)
 }

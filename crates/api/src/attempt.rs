@@ -9,7 +9,7 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::PageParams;
-use ringbolt_gate::{Answer, Caller, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{Answer, Caller, Kind, Permission, Problem, Query, Segments, Turn};
 use ringbolt_model::{AppId, AttemptId, EndpointId};
 use ringbolt_store::{AttemptFilter, Order, StatusClass};
 use serde::Serialize;
@@ -68,11 +68,12 @@ fn filter(query: &Query, endpoint: Option<EndpointId>) -> Result<AttemptFilter, 
 }
 
 fn status_class(query: &Query) -> Result<Option<StatusClass>, Problem> {
-    match query.read("status_code_class")? {
+    const EXPECTED: &str = "0 (no answer), 100, 200, 300, 400 or 500";
+    match query.expect("status_code_class", EXPECTED)? {
         None => Ok(None),
         Some(class @ (0 | 100 | 200 | 300 | 400 | 500)) => Ok(Some(StatusClass(class))),
         Some(_) => {
-            let what = "expected 0, 100, 200, 300, 400 or 500";
+            let what = format!("expected {EXPECTED}");
             Err(Problem::invalid_at("query", "status_code_class", what))
         }
     }
@@ -234,10 +235,9 @@ async fn get(
 ) -> Result<Json<MessageAttemptOut>, Problem> {
     let app = room.app(caller, Permission::ReadMessages, &app).await?;
     let message = room.message(app.id, &message, false).await?;
-    let attempt = room
-        .store()
-        .attempt(app.id, message.id, attempt_id(&attempt)?)
-        .await?;
+    let id = attempt_id(&attempt)?;
+    let found = room.store().attempt(app.id, message.id, id).await;
+    let attempt = found.map_err(|error| Kind::Attempt.or(error, &attempt))?;
     let view = View {
         operator: caller.is_operator(),
         with_content: true,
@@ -265,9 +265,9 @@ async fn expunge(
 ) -> Result<StatusCode, Problem> {
     let app = room.app(caller, Permission::Expunge, &app).await?;
     let message = room.message(app.id, &message, false).await?;
-    room.store()
-        .expunge_attempt(app.id, message.id, attempt_id(&attempt)?)
-        .await?;
+    let id = attempt_id(&attempt)?;
+    let gone = room.store().expunge_attempt(app.id, message.id, id).await;
+    gone.map_err(|error| Kind::Attempt.or(error, &attempt))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -14,7 +14,7 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
-use ringbolt_gate::{Answer, Caller, Input, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
 use ringbolt_model::{AppId, Endpoint, EndpointSecrets};
 use ringbolt_store::{EndpointRef, NewEndpoint, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
@@ -88,10 +88,11 @@ async fn create(
     State(room): Here,
     caller: Caller,
     Segments(app): Segments<String>,
-    Input(input): Input<EndpointIn>,
+    input: Input<EndpointIn>,
 ) -> Result<(StatusCode, Json<EndpointOut>), Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
-    let wanted = input.check(&room).await?;
+    let (input, faults) = input.open();
+    let wanted = input.check(&room, faults).await?;
     let endpoint = store_new(&room, app.id, wanted).await?;
     Ok((StatusCode::CREATED, Json((&endpoint).into())))
 }
@@ -107,7 +108,8 @@ async fn store_new(room: &Room, app: AppId, wanted: Wanted) -> Result<Endpoint, 
         },
         headers: wanted.headers.unwrap_or_default(),
     };
-    room.store().create_endpoint(new).await?;
+    let stored = room.store().create_endpoint(new).await;
+    stored.map_err(|error| Kind::Endpoint.taken(error, endpoint.uid.as_ref()))?;
     room.handle.endpoint_changed(&endpoint);
     Ok(endpoint)
 }
@@ -157,11 +159,12 @@ async fn upsert(
     State(room): Here,
     caller: Caller,
     Segments((app, segment)): Segments<(String, String)>,
-    Input(input): Input<EndpointIn>,
+    input: Input<EndpointIn>,
 ) -> Result<(StatusCode, Json<EndpointOut>), Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let named = endpoint_ref(&segment)?;
-    let mut wanted = input.check(&room).await?;
+    let (input, faults) = input.open();
+    let mut wanted = input.check(&room, faults).await?;
     if let (None, EndpointRef::Uid(uid)) = (&wanted.uid, &named) {
         wanted.uid = Some(uid.clone());
     }
@@ -184,7 +187,8 @@ async fn upsert(
             let endpoint = store_new(&room, app.id, new).await?;
             Ok((StatusCode::CREATED, Json((&endpoint).into())))
         }
-        Err(error) => Err(error.into()),
+        Err(StoreError::NotFound) => Err(Problem::missing(Kind::Endpoint, &segment)),
+        Err(error) => Err(Kind::Endpoint.taken(error, new.uid)),
     }
 }
 
@@ -205,13 +209,20 @@ async fn patch(
     State(room): Here,
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
-    Input(input): Input<EndpointPatch>,
+    input: Input<EndpointPatch>,
 ) -> Result<Json<EndpointOut>, Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let named = endpoint_ref(&endpoint)?;
-    let (change, now) = (input.check(&room).await?, room.now());
+    let (input, faults) = input.open();
+    let (change, now) = (input.check(&room, faults).await?, room.now());
+    let uid = change.uid().cloned();
     let edit = Box::new(move |endpoint: &mut Endpoint| change.apply(endpoint, now));
-    let endpoint = room.store().edit_endpoint(app.id, named, edit).await?;
+    let changed = match room.store().edit_endpoint(app.id, named, edit).await {
+        Ok(changed) => changed,
+        Err(StoreError::NotFound) => return Err(Problem::missing(Kind::Endpoint, &endpoint)),
+        Err(error) => return Err(Kind::Endpoint.taken(error, uid)),
+    };
+    let endpoint = changed;
     room.handle.endpoint_changed(&endpoint);
     Ok(Json((&endpoint).into()))
 }
@@ -236,10 +247,9 @@ async fn delete(
     Segments((app, endpoint)): Segments<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
-    let gone = room
-        .store()
-        .delete_endpoint(app.id, endpoint_ref(&endpoint)?)
-        .await?;
+    let named = endpoint_ref(&endpoint)?;
+    let gone = room.store().delete_endpoint(app.id, named).await;
+    let gone = gone.map_err(|error| Kind::Endpoint.or(error, &endpoint))?;
     room.handle.endpoint_deleted(app.id, gone);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
-use ringbolt_gate::{Answer, Caller, Input, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
 use ringbolt_model::{EventType, EventTypeName, Role};
 use ringbolt_store::{Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
@@ -30,7 +30,9 @@ fn visible(caller: Caller, event_type: &EventType) -> bool {
 }
 
 fn name_of(segment: &str) -> Result<EventTypeName, Problem> {
-    segment.parse().map_err(|_| Problem::not_found())
+    segment
+        .parse()
+        .map_err(|_| Problem::missing(Kind::EventType, segment))
 }
 
 /// List event types by name.
@@ -78,10 +80,11 @@ async fn list(
 async fn create(
     State(room): Here,
     caller: Caller,
-    Input(input): Input<EventTypeIn>,
+    input: Input<EventTypeIn>,
 ) -> Result<(StatusCode, Json<EventTypeOut>), Problem> {
     caller.must(Permission::ChangeEventTypes)?;
-    let event_type = input.check(None, room.now())?;
+    let (input, faults) = input.open();
+    let event_type = input.check(faults, None, room.now())?;
     store_new(&room, event_type.clone()).await?;
     Ok((
         StatusCode::CREATED,
@@ -90,15 +93,15 @@ async fn create(
 }
 
 async fn store_new(room: &Room, event_type: EventType) -> Result<(), Problem> {
-    room.store()
-        .create_event_type(event_type)
-        .await
-        .map_err(|error| match error {
-            StoreError::Conflict(_) => {
-                Problem::conflict("an event type with this name exists").coded("event_type_exists")
-            }
-            other => other.into(),
-        })
+    let name = event_type.name.clone();
+    let stored = room.store().create_event_type(event_type).await;
+    stored.map_err(|error| match error {
+        StoreError::Conflict(_) => {
+            let detail = format!("there is an event type `{name}` already");
+            Problem::conflict(detail).coded("event_type_exists")
+        }
+        other => other.into(),
+    })
 }
 
 /// Get an event type, archived or not.
@@ -116,9 +119,10 @@ async fn get(
     Segments(name): Segments<String>,
 ) -> Result<Json<EventTypeOut>, Problem> {
     caller.must(Permission::ReadEventTypes)?;
-    let event_type = room.store().event_type(name_of(&name)?).await?;
+    let found = room.store().event_type(name_of(&name)?).await;
+    let event_type = found.map_err(|error| Kind::EventType.or(error, &name))?;
     if !visible(caller, &event_type) {
-        return Err(Problem::not_found());
+        return Err(Problem::missing(Kind::EventType, &name));
     }
     Ok(Json(EventTypeOut::new(event_type, true)))
 }
@@ -141,13 +145,14 @@ async fn upsert(
     State(room): Here,
     caller: Caller,
     Segments(segment): Segments<String>,
-    Input(input): Input<EventTypeIn>,
+    input: Input<EventTypeIn>,
 ) -> Result<(StatusCode, Json<EventTypeOut>), Problem> {
     caller.must(Permission::ChangeEventTypes)?;
     let name: EventTypeName = segment
         .parse()
         .map_err(|what| Problem::invalid_at("path", "event_type_name", what))?;
-    let wanted = input.check(Some(name.clone()), room.now())?;
+    let (input, faults) = input.open();
+    let wanted = input.check(faults, Some(name.clone()), room.now())?;
     let new = wanted.clone();
     let edit = Box::new(move |event_type: &mut EventType| replace(event_type, &wanted));
     match room.store().edit_event_type(name, edit).await {
@@ -174,12 +179,14 @@ async fn patch(
     State(room): Here,
     caller: Caller,
     Segments(name): Segments<String>,
-    Input(input): Input<EventTypePatch>,
+    input: Input<EventTypePatch>,
 ) -> Result<Json<EventTypeOut>, Problem> {
     caller.must(Permission::ChangeEventTypes)?;
-    let (name, change, now) = (name_of(&name)?, input.check()?, room.now());
+    let (input, faults) = input.open();
+    let (named, change, now) = (name_of(&name)?, input.check(faults)?, room.now());
     let edit = Box::new(move |event_type: &mut EventType| change.apply(event_type, now));
-    let event_type = room.store().edit_event_type(name, edit).await?;
+    let edited = room.store().edit_event_type(named, edit).await;
+    let event_type = edited.map_err(|error| Kind::EventType.or(error, &name))?;
     Ok(Json(EventTypeOut::new(event_type, true)))
 }
 
@@ -202,17 +209,17 @@ async fn delete(
     query: Query,
 ) -> Result<StatusCode, Problem> {
     caller.must(Permission::ChangeEventTypes)?;
-    let (name, now) = (name_of(&name)?, room.now());
-    if query.flag("expunge", false)? {
-        room.store().expunge_event_type(name).await?;
+    let (named, now) = (name_of(&name)?, room.now());
+    let done = if query.flag("expunge", false)? {
+        room.store().expunge_event_type(named).await
     } else {
         let archive = move |event_type: &mut EventType| {
             event_type.archived = true;
             event_type.updated_at = now.max(event_type.created_at);
         };
-        room.store()
-            .edit_event_type(name, Box::new(archive))
-            .await?;
-    }
+        let archived = room.store().edit_event_type(named, Box::new(archive));
+        archived.await.map(drop)
+    };
+    done.map_err(|error| Kind::EventType.or(error, &name))?;
     Ok(StatusCode::NO_CONTENT)
 }

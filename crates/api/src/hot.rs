@@ -17,7 +17,9 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 use ringbolt_gate::openapi::Problems;
-use ringbolt_gate::{Caller, ClientAddress, Permission, Problem, Query, body, dress, idempotency};
+use ringbolt_gate::{
+    Caller, ClientAddress, Faults, Permission, Problem, Query, body, dress, idempotency,
+};
 use ringbolt_model::Application;
 use ringbolt_store::IdempotencyKey;
 use tokio::time::Instant;
@@ -26,7 +28,7 @@ use utoipa_axum::routes;
 
 use crate::message::MessageOut;
 use crate::portal;
-use crate::room::{Here, Room, app_ref, refused};
+use crate::room::{Here, Room, refused};
 use answer::Accepted;
 use message_in::{Around, MessageIn};
 
@@ -130,22 +132,24 @@ where
     let from = parts.extensions.get::<ClientAddress>().copied();
     let caller = room.auth.caller(&parts.headers, from).await?;
     caller.must(Permission::SendMessages)?;
-    let path = segment(parts.uri.path()).ok_or_else(Problem::not_found)?;
+    let path = segment(parts.uri.path()).ok_or_else(Problem::no_such_path)?;
     let path = percent_decode_str(path)
         .decode_utf8()
-        .map_err(|_| Problem::not_found())?;
+        .map_err(|_| Problem::no_such_path())?;
     let with_content = with_content(parts.uri.query())?;
     let key = idempotency::key_of(&parts.headers)?;
 
     let sent = body::read(sent, &parts.headers, room.settings.body_limit()).await?;
-    let mut input: MessageIn<'_> = body::parse(&sent)?;
-    let app = application(room, caller, &path, &mut input).await?;
-    let draft = input.draft(Around {
+    let mut around = Around {
         json: &room.json,
         max_payload: room.settings.max_payload,
         now: room.now(),
-        idempotency: key.map(|key| digests(&app, key, &sent)),
-    })?;
+        idempotency: None,
+    };
+    let mut input = MessageIn::read(&sent, &around)?;
+    let app = application(room, caller, &path, &mut input, &around).await?;
+    around.idempotency = key.map(|key| digests(&app, key, &sent));
+    let draft = input.draft(&around, Faults::default())?;
     // The body is not needed while the message is written.
     let verbatim = input.came_as_json();
     drop(input);
@@ -171,13 +175,17 @@ async fn application(
     caller: Caller,
     path: &str,
     input: &mut MessageIn<'_>,
+    around: &Around<'_>,
 ) -> Result<Arc<Application>, Problem> {
-    if let Some(inline) = input.application.take() {
-        return portal::find(room, caller, path, Some(inline)).await;
+    let Some(inline) = input.application.take() else {
+        return room.named(caller, path).await;
+    };
+    let mut faults = Faults::default();
+    let wanted = faults.nested("application", |faults| inline.look(faults));
+    if !faults.is_empty() {
+        return Err(input.wrong(around, faults));
     }
-    let app = room.handle.application(&app_ref(path)?).await?;
-    caller.must_reach(app.id)?;
-    Ok(app)
+    portal::find(room, caller, path, Some(wanted)).await
 }
 
 /// Most SDKs send nothing or exactly this.

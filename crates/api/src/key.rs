@@ -8,14 +8,14 @@ use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
 use ringbolt_gate::token::NewToken;
-use ringbolt_gate::{Answer, Caller, Faults, Input, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
 use ringbolt_model::{ApiKey, AppId, KeyId, Role, Timestamp};
 use ringbolt_store::Order;
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::room::{Here, Room, app_ref};
+use crate::room::{Here, Room};
 
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 256;
@@ -119,7 +119,7 @@ async fn list(
 ) -> Result<Json<Answer<KeyOut>>, Problem> {
     caller.must(Permission::ManageKeys)?;
     let app = match query.text("app_id") {
-        Some(segment) => Some(room.handle.application(&app_ref(segment)?).await?.id),
+        Some(segment) => Some(room.named(caller, segment).await?.id),
         None => None,
     };
     let turn = Turn::asked(&query, Order::Ascending)?;
@@ -140,10 +140,10 @@ async fn list(
 async fn create(
     State(room): Here,
     caller: Caller,
-    Input(input): Input<KeyIn>,
+    input: Input<KeyIn>,
 ) -> Result<(StatusCode, Json<NewKeyOut>), Problem> {
     caller.must(Permission::ManageKeys)?;
-    let mut faults = Faults::default();
+    let (input, mut faults) = input.open();
     let name = faults.required("name", input.name);
     if name
         .as_ref()
@@ -156,15 +156,15 @@ async fn create(
     if input.expires_at.is_some_and(|end| end <= room.now()) {
         faults.add("expiresAt", "must lie in the future");
     }
-    let app = match input.app_id.as_deref().map(app_ref) {
+    let app = match &input.app_id {
         None => None,
-        Some(named) => match room.handle.application(&named?).await {
+        Some(segment) => match room.named(caller, segment).await {
             Ok(app) => Some(app.id),
-            Err(ringbolt_store::StoreError::NotFound) => {
-                faults.add("appId", "there is no such application");
+            Err(problem) if problem.status() == StatusCode::NOT_FOUND => {
+                faults.add("appId", "there is no application of this id or uid");
                 None
             }
-            Err(error) => return Err(error.into()),
+            Err(problem) => return Err(problem),
         },
     };
     let (Some(name), Some(role)) = (name, role) else {
@@ -217,7 +217,9 @@ async fn revoke(
     Segments(key): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     caller.must(Permission::ManageKeys)?;
-    let key = key.parse().map_err(|_| Problem::not_found())?;
-    room.auth.revoke(key).await?;
+    let missing = |_| Problem::missing(Kind::Key, &key);
+    let id = key.parse().map_err(missing)?;
+    let revoked = room.auth.revoke(id).await;
+    revoked.map_err(|error| Kind::Key.or(error, &key))?;
     Ok(StatusCode::NO_CONTENT)
 }

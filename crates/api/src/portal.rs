@@ -9,14 +9,14 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::token::NewToken;
-use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
+use ringbolt_gate::{Caller, Input, Kind, Permission, Problem, Segments};
 use ringbolt_model::{ApiKey, Application, Role};
 use ringbolt_store::{AppRef, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::application::{ApplicationIn, ensure};
+use crate::application::{ApplicationIn, Wanted, ensure};
 use crate::room::{Here, Room, app_ref};
 
 /// How long a token works, in seconds.
@@ -98,11 +98,11 @@ async fn app_portal_access(
     State(room): Here,
     caller: Caller,
     Segments(segment): Segments<String>,
-    Input(input): Input<AppPortalAccessIn>,
+    input: Input<AppPortalAccessIn>,
 ) -> Result<Json<AppPortalAccessOut>, Problem> {
     caller.must(Permission::GrantPortal)?;
+    let (input, mut faults) = input.open();
     let (role, life) = (input.role(), input.expiry.unwrap_or(*LIFE.end()));
-    let mut faults = Faults::default();
     if !LIFE.contains(&life) {
         let what = format!(
             "must be between {} and {} seconds",
@@ -111,8 +111,11 @@ async fn app_portal_access(
         );
         faults.add("expiry", what);
     }
+    let inline = input
+        .application
+        .map(|one| faults.nested("application", |faults| one.look(faults)));
     faults.end()?;
-    let app = find(&room, caller, &segment, input.application).await?;
+    let app = find(&room, caller, &segment, inline).await?;
     grant(&room, &app, role, Duration::from_secs(life))
         .await
         .map(Json)
@@ -144,15 +147,12 @@ pub(crate) async fn find(
     room: &Room,
     caller: Caller,
     segment: &str,
-    inline: Option<ApplicationIn>,
+    inline: Option<Wanted>,
 ) -> Result<Arc<Application>, Problem> {
-    let named = app_ref(segment)?;
-    let Some(inline) = inline else {
-        let app = room.handle.application(&named).await?;
-        caller.must_reach(app.id)?;
-        return Ok(app);
+    let Some(wanted) = inline else {
+        return room.named(caller, segment).await;
     };
-    let wanted = inline.check()?;
+    let named = app_ref(segment)?;
     let fault =
         |what: &str, code| Err(Problem::invalid_at("body", "application", what).coded(code));
     match (&wanted.uid, &named) {
@@ -167,10 +167,12 @@ pub(crate) async fn find(
     }
     match room.handle.application(&named).await {
         Ok(app) => {
-            caller.must_reach(app.id)?;
+            caller.must_reach(app.id, segment)?;
             Ok(app)
         }
-        Err(StoreError::NotFound) if caller.app.is_some() => Err(Problem::not_found()),
+        Err(StoreError::NotFound) if caller.app.is_some() => {
+            Err(Problem::missing(Kind::Application, segment))
+        }
         Err(StoreError::NotFound) => Ok(ensure(room, caller, wanted).await?.0),
         Err(error) => Err(error.into()),
     }
@@ -214,7 +216,9 @@ async fn logout(State(room): Here, caller: Caller) -> Result<StatusCode, Problem
     // What a program signs in with is revoked by an operator, not by whoever holds it.
     let portal = caller.role == Role::Portal || caller.role == Role::Reader;
     let (Some(key), Some(_), true) = (caller.key, caller.app, portal) else {
-        return Err(Problem::forbidden());
+        let detail =
+            "only a portal's token ends itself; a key is revoked by `DELETE /api/v1/key/{key_id}`";
+        return Err(Problem::forbidden(detail));
     };
     room.auth.revoke(key).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ringbolt_delivery::{Handle, Refused};
 use ringbolt_gate::dress::RequestIds;
 use ringbolt_gate::idempotency;
-use ringbolt_gate::{Authenticator, Caller, Permission, Problem};
+use ringbolt_gate::{Authenticator, Caller, Kind, Permission, Problem};
 use ringbolt_model::{
     AppId, Application, AttemptId, Endpoint, EndpointId, Message, MessageId, Timestamp,
 };
-use ringbolt_store::{AppRef, EndpointRef, MessageRef, Store};
+use ringbolt_store::{AppRef, EndpointRef, MessageRef, Store, StoreError};
 
 use crate::figures::Figures;
 use crate::settings::{ApiSettings, StartError};
@@ -60,14 +60,25 @@ impl Room {
         segment: &str,
     ) -> Result<Arc<Application>, Problem> {
         caller.must(permission)?;
-        let app = self.handle.application(&app_ref(segment)?).await?;
-        caller.must_reach(app.id)?;
+        self.named(caller, segment).await
+    }
+
+    /// The application that a path names, if the caller may know of it.
+    pub(crate) async fn named(
+        &self,
+        caller: Caller,
+        segment: &str,
+    ) -> Result<Arc<Application>, Problem> {
+        let found = self.handle.application(&app_ref(segment)?).await;
+        let app = found.map_err(|error| Kind::Application.or(error, segment))?;
+        caller.must_reach(app.id, segment)?;
         Ok(app)
     }
 
     /// The endpoint of an application that a path names.
     pub(crate) async fn endpoint(&self, app: AppId, segment: &str) -> Result<Endpoint, Problem> {
-        Ok(self.store().endpoint(app, endpoint_ref(segment)?).await?)
+        let found = self.store().endpoint(app, endpoint_ref(segment)?).await;
+        found.map_err(|error| Kind::Endpoint.or(error, segment))
     }
 
     /// The message of an application that a path names.
@@ -77,10 +88,9 @@ impl Room {
         segment: &str,
         with_content: bool,
     ) -> Result<Message, Problem> {
-        Ok(self
-            .store()
-            .message(app, message_ref(segment)?, with_content)
-            .await?)
+        let message = message_ref(segment)?;
+        let found = self.store().message(app, message, with_content).await;
+        found.map_err(|error| Kind::Message.or(error, segment))
     }
 }
 
@@ -91,7 +101,7 @@ pub(crate) fn app_ref(segment: &str) -> Result<AppRef, Problem> {
     } else {
         segment.parse().map(AppRef::Uid).ok()
     };
-    read.ok_or_else(Problem::not_found)
+    read.ok_or_else(|| Problem::missing(Kind::Application, segment))
 }
 
 /// Reads a path's endpoint: an id or a uid.
@@ -101,7 +111,7 @@ pub(crate) fn endpoint_ref(segment: &str) -> Result<EndpointRef, Problem> {
     } else {
         segment.parse().map(EndpointRef::Uid).ok()
     };
-    read.ok_or_else(Problem::not_found)
+    read.ok_or_else(|| Problem::missing(Kind::Endpoint, segment))
 }
 
 /// Reads a path's message: an id or an event id.
@@ -111,12 +121,14 @@ pub(crate) fn message_ref(segment: &str) -> Result<MessageRef, Problem> {
     } else {
         segment.parse().map(MessageRef::EventId).ok()
     };
-    read.ok_or_else(Problem::not_found)
+    read.ok_or_else(|| Problem::missing(Kind::Message, segment))
 }
 
 /// Reads a path's attempt.
 pub(crate) fn attempt_id(segment: &str) -> Result<AttemptId, Problem> {
-    segment.parse().map_err(|_| Problem::not_found())
+    segment
+        .parse()
+        .map_err(|_| Problem::missing(Kind::Attempt, segment))
 }
 
 /// The HTTP face of a message that was not taken.
@@ -124,7 +136,7 @@ pub(crate) fn refused(refused: Refused) -> Problem {
     match refused {
         Refused::KeyReused => idempotency::reused(),
         Refused::EventIdTaken => Problem::conflict(refused.to_string()),
-        Refused::ApplicationGone => Problem::not_found(),
+        Refused::ApplicationGone => StoreError::NotFound.into(),
         Refused::Overloaded { retry_after } => {
             Problem::too_many("too many messages wait to be written", retry_after)
         }

@@ -62,7 +62,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
         .merge(others())
         .split_for_parts();
     let api = api
-        .fallback(|| async { Problem::not_found() })
+        .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(room.clone());
     let api = NormalizePathLayer::trim_trailing_slash().layer(api);

@@ -47,7 +47,8 @@ pub(crate) fn expanded(query: &Query) -> Result<bool, Problem> {
 
 /// The state to filter by. What is being sent is pending until it has ended.
 pub(crate) fn filter(query: &Query) -> Result<Option<StatusFilter>, Problem> {
-    let Some(number) = query.read::<u8>("status")? else {
+    const EXPECTED: &str = "0 (success), 1 (pending), 2 (fail), 3 (sending) or 4 (canceled)";
+    let Some(number) = query.expect::<u8>("status", EXPECTED)? else {
         return Ok(None);
     };
     match number {
@@ -58,7 +59,7 @@ pub(crate) fn filter(query: &Query) -> Result<Option<StatusFilter>, Problem> {
         _ => Err(Problem::invalid_at(
             "query",
             "status",
-            "expected 0, 1, 2, 3 or 4",
+            format!("expected {EXPECTED}"),
         )),
     }
 }

@@ -13,12 +13,13 @@ use http::header::EXPECT;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_path_to_error::Segment;
+use utoipa::ToSchema;
 
-use crate::depth;
-use crate::problem::{Fault, NO_JSON, Problem, VALUE};
+use crate::mend::{Mended, mend, no_json, stop};
+use crate::problem::{Fault, Problem, VALUE};
+use crate::shape::Shape;
+use crate::{Faults, depth};
 
 /// The most bytes that a body may have, unless a route says otherwise.
 pub const MOST: usize = 1024 * 1024;
@@ -33,18 +34,29 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The JSON body of a request. The content type is not asked for: what is JSON is JSON.
 #[derive(Debug)]
-pub struct Input<T>(pub T);
+pub struct Input<T> {
+    value: T,
+    faults: Faults,
+}
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
+impl<T> Input<T> {
+    /// What could be read, and what could not: fields of a wrong type are absent from the value, and
+    /// end the request as soon as the other faults are known, too.
+    pub fn open(self) -> (T, Faults) {
+        (self.value, self.faults)
+    }
+}
+
+impl<T: DeserializeOwned + ToSchema, S: Sync> FromRequest<S> for Input<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let bytes = read(body, &parts.headers, MOST).await?;
         if bytes.is_empty() {
-            return parse(b"{}").map(Self);
+            return read_all(b"{}");
         }
-        parse(&bytes).map(Self)
+        read_all(&bytes)
     }
 }
 
@@ -58,7 +70,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = Path::from_request_parts(parts, state).await;
         path.map(|Path(segments)| Self(segments))
-            .map_err(|_| Problem::not_found())
+            .map_err(|_| Problem::no_such_path())
     }
 }
 
@@ -197,57 +209,53 @@ impl Drop for Share {
 /// Reads a JSON object.
 ///
 /// # Errors
-/// 422 that names the field: for what is no JSON, no object, nested too deep, or not of `T`'s shape.
-pub fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, Problem> {
+/// 422 that names every field that is wrong: for what is no JSON, no object, nested too deep, or not of
+/// `T`'s shape.
+pub fn parse<T: DeserializeOwned + ToSchema>(json: &[u8]) -> Result<T, Problem> {
+    let (value, faults) = read_all(json)?.open();
+    faults.end().map(|()| value)
+}
+
+/// Reads a JSON object, and takes out of it what has a wrong type, so that the rest can be checked too.
+fn read_all<T: DeserializeOwned + ToSchema>(json: &[u8]) -> Result<Input<T>, Problem> {
+    object(json)?;
+    if let Ok(value) = serde_json::from_slice(json) {
+        return Ok(Input {
+            value,
+            faults: Faults::default(),
+        });
+    }
+    let Mended { text, faults } = mend(json, &Shape::of::<T>(), |text| stop::<T>(text))?;
+    match serde_json::from_slice(&text) {
+        Ok(value) => Ok(Input { value, faults }),
+        Err(_) => Err(faults.into_problem()),
+    }
+}
+
+/// Passes what may be an object within the bounds; it need not be valid yet.
+///
+/// # Errors
+/// 422 otherwise.
+pub fn object(json: &[u8]) -> Result<(), Problem> {
     // The payload of a message is one level down.
     if !depth::within(json, depth::MOST + 1) {
-        return Err(at_body(
-            format!("is nested deeper than {} levels", depth::MOST),
-            VALUE,
-        ));
+        let what = format!("is nested deeper than {} levels", depth::MOST);
+        return Err(at_body(what));
     }
-    if !json.trim_ascii_start().starts_with(b"{") {
-        return match serde_json::from_slice::<IgnoredAny>(json) {
-            Ok(_) => Err(at_body("expected a JSON object", VALUE)),
-            Err(error) => Err(at_body(error, NO_JSON)),
-        };
+    if json.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
     }
-    serde_json::from_slice(json).map_err(|_| explain::<T>(json))
+    match serde_json::from_slice::<IgnoredAny>(json) {
+        Ok(_) => Err(at_body("expected a JSON object")),
+        Err(error) => Err(no_json(&error)),
+    }
 }
 
-/// Reads again what could not be read, to tell where it is wrong.
-fn explain<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Problem {
-    let mut from = serde_json::Deserializer::from_slice(json);
-    let read = serde_path_to_error::deserialize::<_, T>(&mut from);
-    let error = match read {
-        Ok(_) => match from.end() {
-            Ok(()) => return at_body("cannot be read", VALUE),
-            Err(error) => return at_body(error, NO_JSON),
-        },
-        Err(error) => error,
-    };
-    if !error.inner().is_data() {
-        return at_body(error.inner(), NO_JSON);
-    }
-    let way = error.path().iter().filter_map(|segment| match segment {
-        Segment::Map { key } => Some(key.clone()),
-        Segment::Seq { index } => Some(index.to_string()),
-        Segment::Enum { variant } => Some(variant.clone()),
-        Segment::Unknown => None,
-    });
-    let loc = std::iter::once("body".to_owned()).chain(way).collect();
-    Problem::invalid(vec![Fault {
-        loc,
-        msg: error.inner().to_string(),
-        kind: VALUE,
-    }])
-}
-
-fn at_body(what: impl Display, kind: &'static str) -> Problem {
+fn at_body(what: impl Display) -> Problem {
     Problem::invalid(vec![Fault {
         loc: vec!["body".to_owned()],
         msg: what.to_string(),
-        kind,
+        kind: VALUE,
     }])
 }
 
@@ -256,19 +264,22 @@ mod tests {
     use std::collections::BTreeMap;
 
     use http_body_util::Full;
+    use serde::Deserialize;
 
     use super::*;
+    use crate::problem::NO_JSON;
 
-    #[derive(Debug, Deserialize)]
-    struct Shape {
+    #[derive(Debug, Deserialize, ToSchema)]
+    struct Body {
         #[serde(default)]
+        #[schema(value_type = Option<u16>)]
         rate: Option<std::num::NonZeroU16>,
         #[serde(default)]
         names: BTreeMap<String, String>,
     }
 
     fn fault(json: &[u8]) -> Fault {
-        let problem = parse::<Shape>(json).unwrap_err();
+        let problem = parse::<Body>(json).unwrap_err();
         assert_eq!(problem.status(), 422);
         problem.faults()[0].clone()
     }
@@ -292,7 +303,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_ignored_and_deep_ones_are_not() {
-        let shape = parse::<Shape>(br#" {"rate":3,"new":[{}],"names":{"a":"b"}}"#).unwrap();
+        let shape = parse::<Body>(br#" {"rate":3,"new":[{}],"names":{"a":"b"}}"#).unwrap();
         assert_eq!((shape.rate.unwrap().get(), shape.names.len()), (3, 1));
         let deep = format!(r#"{{"new":{}}}"#, "[".repeat(100_000));
         assert!(fault(deep.as_bytes()).msg.contains("deeper"));

@@ -4,7 +4,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use ringbolt_model::{AppId, KeyId, Role};
 
-use crate::Problem;
+use crate::{Kind, Problem};
 
 /// Who asks: what their token said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,31 @@ impl Permission {
         Self::Observe,
     ];
 
+    /// What it allows, after "may".
+    const fn words(self) -> &'static str {
+        match self {
+            Self::ListApplications => "list applications",
+            Self::CreateApplications => "create applications",
+            Self::EnsureApplications => "create an application on the fly",
+            Self::ReadApplication => "read applications",
+            Self::ChangeApplication => "change applications",
+            Self::ReadEndpoints => "read endpoints",
+            Self::ChangeEndpoints => "change endpoints",
+            Self::ReadSecrets => "read signing secrets",
+            Self::RotateSecrets => "rotate signing secrets",
+            Self::SendMessages => "send messages",
+            Self::ReadMessages => "read messages and attempts",
+            Self::Resend => "send again or recover",
+            Self::SendExamples => "send examples",
+            Self::Expunge => "remove contents",
+            Self::ReadEventTypes => "read event types",
+            Self::ChangeEventTypes => "change event types",
+            Self::GrantPortal => "hand out or end portal access",
+            Self::ManageKeys => "manage keys",
+            Self::Observe => "read metrics",
+        }
+    }
+
     /// Whether it concerns more than one application, so that a key limited to one never has it.
     const fn spans_applications(self) -> bool {
         matches!(
@@ -150,17 +175,39 @@ impl Caller {
         if self.may(permission) {
             Ok(())
         } else {
-            Err(Problem::forbidden())
+            Err(Problem::forbidden(self.lacks(permission)))
         }
     }
 
-    /// Passes if the application is within reach.
+    /// What is wrong with asking for this, and which token would do.
+    fn lacks(&self, permission: Permission) -> String {
+        let (role, words) = (self.role, permission.words());
+        let able = Role::ALL
+            .into_iter()
+            .filter(|role| allows(*role, permission));
+        let able: Vec<_> = able.map(Role::as_str).collect();
+        let limit = match self.app {
+            Some(_) if permission.spans_applications() => ", limited to one application,",
+            _ => "",
+        };
+        let one = if permission.spans_applications() {
+            " that is not limited to one application"
+        } else {
+            ""
+        };
+        format!(
+            "this token has the role {role} and may{limit} not {words}; it takes a token{one} of the role {}",
+            able.join(" or ")
+        )
+    }
+
+    /// Passes if the application is within reach; `named` is what the request calls it.
     ///
     /// # Errors
     /// 404 otherwise, as if there were no such application.
-    pub fn must_reach(&self, app: AppId) -> Result<(), Problem> {
+    pub fn must_reach(&self, app: AppId, named: &str) -> Result<(), Problem> {
         match self.app {
-            Some(own) if own != app => Err(Problem::not_found()),
+            Some(own) if own != app => Err(Problem::missing(Kind::Application, named)),
             _ => Ok(()),
         }
     }
@@ -250,10 +297,36 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_says_which_token_would_do() {
+        let told = |caller: Caller, permission| {
+            let problem = caller.must(permission).unwrap_err();
+            String::from_utf8(problem.render().body().to_vec()).unwrap()
+        };
+        let text = told(caller(Role::Reader, None), Permission::SendMessages);
+        assert!(
+            text.contains("role reader and may not send messages"),
+            "{text}"
+        );
+        assert!(
+            text.contains("a token of the role admin or sender"),
+            "{text}"
+        );
+        let text = told(caller(Role::Admin, Some(1)), Permission::ManageKeys);
+        assert!(
+            text.contains("may, limited to one application, not manage keys"),
+            "{text}"
+        );
+        assert!(
+            text.contains("not limited to one application of the role admin"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn another_application_is_not_found() {
         let portal = caller(Role::Portal, Some(1));
-        assert!(portal.must_reach(AppId::from(1)).is_ok());
-        let problem = portal.must_reach(AppId::from(2)).unwrap_err();
+        assert!(portal.must_reach(AppId::from(1), "mine").is_ok());
+        let problem = portal.must_reach(AppId::from(2), "theirs").unwrap_err();
         assert_eq!(problem.status().as_u16(), 404);
     }
 }

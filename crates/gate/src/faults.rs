@@ -8,25 +8,62 @@ use crate::problem::{Fault, VALUE};
 
 /// What is wrong with a body, so far.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+#[must_use = "what is wrong has to end the request"]
+pub struct Faults {
+    all: Vec<Fault>,
+    /// The way to the object whose fields are being checked.
+    within: Vec<String>,
+}
 
 impl Faults {
-    /// Notes that a field of the body is wrong.
-    pub fn add(&mut self, field: &str, what: impl Display) {
-        let loc = vec!["body".to_owned(), field.to_owned()];
-        self.0.push(Fault {
-            loc,
-            msg: what.to_string(),
-            kind: VALUE,
-        });
+    /// Those that were found already.
+    pub(crate) fn of(all: Vec<Fault>) -> Self {
+        Self {
+            all,
+            within: Vec::new(),
+        }
     }
 
-    /// A field that must be there.
+    /// Checks the fields of an object that is a field of the body.
+    pub fn nested<T>(&mut self, field: &str, check: impl FnOnce(&mut Self) -> T) -> T {
+        self.within.push(field.to_owned());
+        let checked = check(self);
+        self.within.pop();
+        checked
+    }
+
+    /// The way to a field.
+    fn way(&self, field: &str) -> Vec<String> {
+        let within = self.within.iter().map(String::as_str);
+        let way = std::iter::once("body").chain(within).chain([field]);
+        way.map(str::to_owned).collect()
+    }
+
+    /// Notes that a field of the body is wrong.
+    pub fn add(&mut self, field: &str, what: impl Display) {
+        let fault = Fault {
+            loc: self.way(field),
+            msg: what.to_string(),
+            kind: VALUE,
+        };
+        self.all.push(fault);
+    }
+
+    /// A field that must be there. One that was there with a wrong type has been named already.
     pub fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
-            self.add(field, "this field is required");
+            let way = self.way(field);
+            if !self.all.iter().any(|fault| fault.loc.starts_with(&way)) {
+                self.add(field, "this field is required");
+            }
         }
         value
+    }
+
+    /// Whether nothing was wrong so far.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// A value that is either right or wrong; `None` and a fault if it is wrong.
@@ -48,16 +85,16 @@ impl Faults {
     /// # Errors
     /// 422 with everything that was.
     pub fn end(self) -> Result<(), Problem> {
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             Ok(())
         } else {
-            Err(Problem::invalid(self.0))
+            Err(Problem::invalid(self.all))
         }
     }
 
     /// 422 with everything that was wrong; for where something was.
     #[must_use]
     pub fn into_problem(self) -> Problem {
-        Problem::invalid(self.0)
+        Problem::invalid(self.all)
     }
 }

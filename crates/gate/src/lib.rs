@@ -7,11 +7,13 @@ pub mod depth;
 pub mod dress;
 pub mod faults;
 pub mod idempotency;
+pub mod mend;
 pub mod openapi;
 pub mod page;
 pub mod patch;
 pub mod problem;
 pub mod query;
+pub mod shape;
 pub mod tidy;
 pub mod token;
 
@@ -24,7 +26,7 @@ pub use caller::{Caller, Permission};
 pub use faults::Faults;
 pub use page::{Answer, Turn};
 pub use patch::Patch;
-pub use problem::Problem;
+pub use problem::{Kind, Problem};
 pub use query::Query;
 
 use ringbolt_model::Timestamp;

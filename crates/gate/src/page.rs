@@ -64,9 +64,10 @@ impl<K: FromStr + Display + Clone> Turn<K> {
     /// # Errors
     /// 422 if one is out of bounds, or no iterator of this list.
     pub fn asked(query: &Query, natural: Order) -> Result<Self, Problem> {
-        let limit = query.read("limit")?.unwrap_or(DEFAULT_LIMIT);
+        let expected = format!("a whole number from 1 to {MOST}");
+        let limit = query.expect("limit", &expected)?.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MOST).contains(&limit) {
-            let what = format!("must be between 1 and {MOST}");
+            let what = format!("expected {expected}");
             return Err(Problem::invalid_at("query", "limit", what));
         }
         let order = match query.text("order") {
@@ -141,7 +142,13 @@ fn read_cursor<K: FromStr>(text: &str) -> Result<(K, bool), Problem> {
         Some(rest) => (rest, true),
         None => (text.strip_prefix('~').unwrap_or(text), false),
     };
-    let broken = |_| Problem::invalid_at("query", "iterator", "is no iterator of this list");
+    let broken = |_| {
+        Problem::invalid_at(
+            "query",
+            "iterator",
+            "is no iterator of this list; take one from an answer, or none to begin",
+        )
+    };
     text.parse().map(|key| (key, backwards)).map_err(broken)
 }
 

@@ -33,6 +33,18 @@ impl<T> Patch<T> {
         }
     }
 
+    /// Does to a value that has a natural empty one what it says.
+    pub fn replace(self, value: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *value = T::default(),
+            Self::Set(new) => *value = new,
+        }
+    }
+
     /// The value, if it is one.
     pub const fn value(&self) -> Option<&T> {
         match self {

@@ -44,6 +44,66 @@ pub const VALUE: &str = "value_error";
 /// The body is no JSON.
 pub const NO_JSON: &str = "value_error.jsondecode";
 
+/// The longest name that is repeated in an answer, in characters.
+const LONGEST_NAME: usize = 256;
+
+/// What a path or a body can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// An application, by id or uid.
+    Application,
+    /// An endpoint of an application, by id or uid.
+    Endpoint,
+    /// A message of an application, by id or event id.
+    Message,
+    /// An attempt at a message.
+    Attempt,
+    /// An event type, by name.
+    EventType,
+    /// An API key.
+    Key,
+}
+
+impl Kind {
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Endpoint => "endpoint",
+            Self::Message => "message",
+            Self::Attempt => "attempt",
+            Self::EventType => "event type",
+            Self::Key => "key",
+        }
+    }
+
+    const fn place(self) -> &'static str {
+        match self {
+            Self::Endpoint | Self::Message => " in this application",
+            Self::Attempt => " at this message",
+            Self::Application | Self::EventType | Self::Key => "",
+        }
+    }
+
+    /// What the store said when it was asked for the one with this name.
+    pub fn or(self, error: StoreError, named: &str) -> Problem {
+        match error {
+            StoreError::NotFound => Problem::missing(self, named),
+            other => other.into(),
+        }
+    }
+
+    /// What the store said when one was to be stored under these names of the user's own.
+    pub fn taken(self, error: StoreError, uid: Option<impl Display>) -> Problem {
+        match (error, uid) {
+            (StoreError::Conflict("uid"), Some(uid)) => {
+                let (noun, place) = (self.noun(), self.place());
+                Problem::conflict(format!("another {noun}{place} has the uid `{uid}`"))
+            }
+            (other, _) => other.into(),
+        }
+    }
+}
+
 impl Problem {
     /// An error with a status, a word for programs and a sentence for people.
     pub fn new(
@@ -72,27 +132,32 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "authentication_failed", detail)
     }
 
-    /// 403: the token is valid but does not allow this.
-    #[must_use]
-    pub fn forbidden() -> Self {
-        let detail = "this token does not allow that";
+    /// 403: the token is valid but does not allow this; `detail` says what is needed.
+    pub fn forbidden(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "permission_denied", detail)
     }
 
-    /// 404.
+    /// 404: nothing of this kind has this id or name. Whoever may not know that there is one reads the same.
     #[must_use]
-    pub fn not_found() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "there is no such thing here",
-        )
+    pub fn missing(kind: Kind, named: &str) -> Self {
+        // Nothing that exists is called longer than this.
+        let named: String = named.chars().take(LONGEST_NAME).collect();
+        let detail = format!("there is no {} `{named}`{}", kind.noun(), kind.place());
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// 404: no route has this path.
+    #[must_use]
+    pub fn no_such_path() -> Self {
+        let detail = "there is no such path; /docs shows those that there are";
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
     /// 405.
     #[must_use]
     pub fn method_not_allowed() -> Self {
-        let detail = "this path does not know that method";
+        let detail =
+            "this path does not know that method; the header `allow` has those that it knows";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
     }
 
@@ -212,7 +277,11 @@ impl IntoResponse for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound => Self::not_found(),
+            // Whoever knows what was asked for says so by `Kind::or`.
+            StoreError::NotFound => {
+                let detail = "it was deleted meanwhile";
+                Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+            }
             StoreError::Conflict(what) => {
                 Self::conflict(format!("another one with this {what} exists"))
             }
@@ -237,7 +306,9 @@ impl From<ResendRefused> for Problem {
     fn from(refused: ResendRefused) -> Self {
         match refused {
             ResendRefused::MissingPayload => {
-                Self::bad_request("missing_payload", "the content of this message is gone")
+                let detail =
+                    "the content of this message is gone: it was removed, or kept long enough";
+                Self::bad_request("missing_payload", detail)
             }
             ResendRefused::Store(error) => error.into(),
         }
@@ -260,6 +331,22 @@ mod tests {
             body(&problem),
             json!({"code": "conflict", "detail": "another one with this uid exists"}),
         );
+    }
+
+    #[test]
+    fn what_is_missing_or_taken_is_named() {
+        let told = |problem: Problem| body(&problem)["detail"].as_str().unwrap().to_owned();
+        assert_eq!(
+            told(Kind::Endpoint.or(StoreError::NotFound, "ep_x")),
+            "there is no endpoint `ep_x` in this application"
+        );
+        assert_eq!(
+            told(Kind::Endpoint.taken(StoreError::Conflict("uid"), Some("mine"))),
+            "another endpoint in this application has the uid `mine`"
+        );
+        let long = told(Problem::missing(Kind::Application, &"x".repeat(100_000)));
+        assert!(long.len() < 400, "{}", long.len());
+        assert_eq!(Kind::Key.or(StoreError::Full, "k").status(), 503);
     }
 
     #[test]

@@ -51,6 +51,17 @@ impl Query {
         self.text(name).map(read).transpose()
     }
 
+    /// A parameter whose type says nothing useful about what it is not.
+    ///
+    /// # Errors
+    /// 422 with what is expected.
+    pub fn expect<T: FromStr>(&self, name: &str, expected: &str) -> Result<Option<T>, Problem> {
+        let wrong = |_| Problem::invalid_at("query", name, format!("expected {expected}"));
+        self.text(name)
+            .map(|text| text.parse().map_err(wrong))
+            .transpose()
+    }
+
     /// All values of a list, in whichever spelling it came, each read as a `T`.
     ///
     /// # Errors

@@ -56,6 +56,9 @@ pub enum Role {
 pub struct RoleError;
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Sender, Self::Reader, Self::Portal];
+
     /// The word that the API and the command line use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -78,8 +81,8 @@ impl FromStr for Role {
     type Err = RoleError;
 
     fn from_str(text: &str) -> Result<Self, RoleError> {
-        let all = [Self::Admin, Self::Sender, Self::Reader, Self::Portal];
-        all.into_iter()
+        Self::ALL
+            .into_iter()
             .find(|role| role.as_str() == text)
             .ok_or(RoleError)
     }

@@ -20,7 +20,7 @@ pub(crate) struct ApplicationIn {
     pub(crate) uid: Option<String>,
     /// Deliveries per second to all of its endpoints together.
     #[serde(alias = "rateLimit")]
-    #[schema(value_type = Option<u16>, minimum = 1)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
     throttle_rate: Option<NonZeroU16>,
     /// Text of your own, at most 4,096 bytes as JSON.
     metadata: Option<BTreeMap<String, String>>,
@@ -39,11 +39,13 @@ pub(crate) struct ApplicationPatch {
     uid: Patch<String>,
     /// Deliveries per second to all of its endpoints together.
     #[serde(alias = "rateLimit")]
-    #[schema(value_type = Option<u16>)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
     #[serde(default)]
     throttle_rate: Patch<NonZeroU16>,
-    /// Text of your own.
-    metadata: Option<BTreeMap<String, String>>,
+    /// Text of your own; it replaces all that is there.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    metadata: Patch<BTreeMap<String, String>>,
 }
 
 /// An application.
@@ -98,19 +100,26 @@ pub(crate) struct Wanted {
 }
 
 impl ApplicationIn {
-    pub(crate) fn check(self) -> Result<Wanted, Problem> {
-        let mut faults = Faults::default();
-        let name = faults.required("name", self.name).unwrap_or_default();
-        check_name(&mut faults, &name);
-        let uid = self.uid.and_then(|text| check_uid(&mut faults, &text));
-        let metadata = check_metadata(&mut faults, self.metadata.unwrap_or_default());
-        faults.end()?;
-        Ok(Wanted {
-            name,
+    /// What is wanted, unless something is wrong.
+    pub(crate) fn check(self, mut faults: Faults) -> Result<Wanted, Problem> {
+        let wanted = self.look(&mut faults);
+        faults.end().map(|()| wanted)
+    }
+
+    /// What is wanted, to be used if nothing turns out to be wrong.
+    pub(crate) fn look(self, faults: &mut Faults) -> Wanted {
+        let name = faults.required("name", self.name);
+        if let Some(name) = &name {
+            check_name(faults, name);
+        }
+        let uid = self.uid.and_then(|text| check_uid(faults, &text));
+        let metadata = check_metadata(faults, self.metadata.unwrap_or_default());
+        Wanted {
+            name: name.unwrap_or_default(),
             uid,
             throttle_rate: self.throttle_rate,
             metadata,
-        })
+        }
     }
 }
 
@@ -144,12 +153,11 @@ pub(crate) struct Change {
     name: Option<String>,
     uid: Patch<Uid>,
     throttle_rate: Patch<NonZeroU16>,
-    metadata: Option<Metadata>,
+    metadata: Patch<Metadata>,
 }
 
 impl ApplicationPatch {
-    pub(crate) fn check(self) -> Result<Change, Problem> {
-        let mut faults = Faults::default();
+    pub(crate) fn check(self, mut faults: Faults) -> Result<Change, Problem> {
         if let Some(name) = &self.name {
             check_name(&mut faults, name);
         }
@@ -172,6 +180,11 @@ impl ApplicationPatch {
 }
 
 impl Change {
+    /// The uid that it sets.
+    pub(crate) const fn uid(&self) -> Option<&Uid> {
+        self.uid.value()
+    }
+
     pub(crate) fn apply(&self, app: &mut Application, now: Timestamp) {
         let change = self.clone();
         if let Some(name) = change.name {
@@ -179,9 +192,7 @@ impl Change {
         }
         change.uid.apply(&mut app.uid);
         change.throttle_rate.apply(&mut app.throttle_rate);
-        if let Some(metadata) = change.metadata {
-            app.metadata = metadata;
-        }
+        change.metadata.replace(&mut app.metadata);
         app.updated_at = now.max(app.id.time());
     }
 }

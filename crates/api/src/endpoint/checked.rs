@@ -44,8 +44,7 @@ pub(super) struct Wanted {
 }
 
 impl EndpointIn {
-    pub(super) async fn check(self, room: &Room) -> Result<Wanted, Problem> {
-        let mut faults = Faults::default();
+    pub(super) async fn check(self, room: &Room, mut faults: Faults) -> Result<Wanted, Problem> {
         let url = faults.required("url", self.url);
         let url = url
             .map(|url| check_url(&mut faults, room, &url))
@@ -154,12 +153,11 @@ pub(super) struct Change {
     concurrency: Patch<NonZeroU16>,
     schedule: Patch<RetrySchedule>,
     signature_headers: Patch<SignatureHeaders>,
-    metadata: Option<Metadata>,
+    metadata: Patch<Metadata>,
 }
 
 impl EndpointPatch {
-    pub(super) async fn check(self, room: &Room) -> Result<Change, Problem> {
-        let mut faults = Faults::default();
+    pub(super) async fn check(self, room: &Room, mut faults: Faults) -> Result<Change, Problem> {
         let url = self.url.map(|url| check_url(&mut faults, room, &url));
         let uid = self.uid.map(|text| check_uid(&mut faults, &text));
         let event_types = match self.event_types {
@@ -218,6 +216,11 @@ fn sound<T>(patch: Patch<Option<T>>) -> Patch<T> {
 }
 
 impl Change {
+    /// The uid that it sets.
+    pub(super) const fn uid(&self) -> Option<&Uid> {
+        self.uid.value()
+    }
+
     pub(super) fn apply(&self, endpoint: &mut Endpoint, now: Timestamp) {
         let change = self.clone();
         if let Some(url) = change.url {
@@ -245,9 +248,7 @@ impl Change {
         change
             .signature_headers
             .apply(&mut endpoint.signature_headers);
-        if let Some(metadata) = change.metadata {
-            endpoint.metadata = metadata;
-        }
+        change.metadata.replace(&mut endpoint.metadata);
         endpoint.updated_at = now.max(endpoint.id.time());
     }
 }

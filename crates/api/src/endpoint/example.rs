@@ -7,7 +7,7 @@ use axum::extract::State;
 use bytes::Bytes;
 use ringbolt_delivery::Draft;
 use ringbolt_gate::openapi::Problems;
-use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
+use ringbolt_gate::{Caller, Input, Permission, Problem, Segments};
 use ringbolt_model::{Application, Endpoint, EventTypeName, Message};
 use ringbolt_store::StoreError;
 use serde::Deserialize;
@@ -58,16 +58,17 @@ pub(super) async fn send_example(
     State(room): Here,
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
-    Input(input): Input<EventExampleIn>,
+    input: Input<EventExampleIn>,
 ) -> Result<Json<MessageOut>, Problem> {
     let app = room.app(caller, Permission::SendExamples, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
-    let mut faults = Faults::default();
+    let (input, mut faults) = input.open();
     let event_type = faults.required("eventType", input.event_type);
     let event_type = faults.parsed("eventType", event_type.as_deref());
     let Some(event_type) = event_type else {
         return Err(faults.into_problem());
     };
+    faults.end()?;
     let payload = match input.payload {
         Some(payload) => payload.get().to_owned(),
         None => example(&room, &event_type, input.example_index.unwrap_or(0)).await?,

@@ -181,11 +181,11 @@ pub(super) async fn set_headers(
     State(room): Here,
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
-    Input(input): Input<EndpointHeadersIn>,
+    input: Input<EndpointHeadersIn>,
 ) -> Result<StatusCode, Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
-    let mut faults = Faults::default();
+    let (input, mut faults) = input.open();
     let given = faults
         .required("headers", input.headers)
         .unwrap_or_default();
@@ -212,10 +212,11 @@ pub(super) async fn patch_headers(
     State(room): Here,
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
-    Input(input): Input<EndpointHeadersPatchIn>,
+    input: Input<EndpointHeadersPatchIn>,
 ) -> Result<StatusCode, Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
+    let (input, mut faults) = input.open();
     let mut removed: BTreeSet<String> = input
         .delete_headers
         .iter()
@@ -228,7 +229,6 @@ pub(super) async fn patch_headers(
             None => drop(removed.insert(name.to_ascii_lowercase())),
         }
     }
-    let mut faults = Faults::default();
     let set = check_headers(&mut faults, &set);
     faults.end()?;
     let fits = Arc::new(AtomicBool::new(true));

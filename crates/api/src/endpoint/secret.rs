@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use ringbolt_gate::openapi::Problems;
-use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
+use ringbolt_gate::{Caller, Input, Permission, Problem, Segments};
 use ringbolt_model::endpoint::MAX_OLD_SECRETS;
 use ringbolt_model::{EndpointSecrets, Timestamp};
 use ringbolt_signatures::Secret;
@@ -96,11 +96,11 @@ pub(super) async fn rotate_secret(
     State(room): Here,
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
-    Input(input): Input<EndpointSecretRotateIn>,
+    input: Input<EndpointSecretRotateIn>,
 ) -> Result<Json<EndpointSecretOut>, Problem> {
     let app = room.app(caller, Permission::RotateSecrets, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
-    let mut faults = Faults::default();
+    let (input, mut faults) = input.open();
     let key = input
         .key
         .and_then(|text| faults.check("key", Secret::parse(&text)));

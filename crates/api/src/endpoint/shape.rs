@@ -30,7 +30,7 @@ pub(crate) struct EndpointIn {
     pub(super) channels: Option<Vec<String>>,
     /// Deliveries per second.
     #[serde(alias = "rateLimit")]
-    #[schema(value_type = Option<u16>, minimum = 1)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
     pub(super) throttle_rate: Option<NonZeroU16>,
     /// What signs its deliveries: `whsec_…` or `whsk_…`; made by the server if absent. It is read
     /// only when the endpoint is created.
@@ -45,7 +45,7 @@ pub(crate) struct EndpointIn {
     /// Its own retry schedule: the waits before each further try.
     pub(super) retry_schedule: Option<ScheduleIn>,
     /// Which families of signature headers it gets: `standard`, `svix` or `both`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Families>)]
     pub(super) signature_headers: Option<SignatureHeaders>,
 }
 
@@ -74,13 +74,15 @@ pub(crate) struct EndpointPatch {
     pub(super) channels: Patch<Vec<String>>,
     /// Deliveries per second.
     #[serde(alias = "rateLimit")]
-    #[schema(value_type = Option<u16>)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 65535)]
     #[serde(default)]
     pub(super) throttle_rate: Patch<NonZeroU16>,
-    /// Text of your own.
-    pub(super) metadata: Option<BTreeMap<String, String>>,
+    /// Text of your own; it replaces all that is there.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(default)]
+    pub(super) metadata: Patch<BTreeMap<String, String>>,
     /// Attempts at once.
-    #[schema(value_type = Option<u16>)]
+    #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     #[serde(default)]
     pub(super) concurrency: Patch<NonZeroU16>,
     /// Its own retry schedule.
@@ -88,9 +90,22 @@ pub(crate) struct EndpointPatch {
     #[serde(default)]
     pub(super) retry_schedule: Patch<ScheduleIn>,
     /// Which families of signature headers it gets.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Families>)]
     #[serde(default)]
     pub(super) signature_headers: Patch<SignatureHeaders>,
+}
+
+/// Families of signature headers.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes what the model reads")]
+pub(crate) enum Families {
+    /// `webhook-*`.
+    Standard,
+    /// `svix-*`.
+    Svix,
+    /// Both.
+    Both,
 }
 
 /// A retry schedule.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
-use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Query, Segments};
+use ringbolt_gate::{Caller, Input, Permission, Problem, Query, Segments};
 use ringbolt_model::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -125,15 +125,16 @@ pub(super) async fn recover(
     State(room): Here,
     caller: Caller,
     Segments((app, endpoint)): Segments<(String, String)>,
-    Input(input): Input<RecoverIn>,
+    input: Input<RecoverIn>,
 ) -> Result<(StatusCode, Json<RecoverOut>), Problem> {
     let app = room.app(caller, Permission::Resend, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
     let now = room.now();
-    let mut faults = Faults::default();
+    let (input, mut faults) = input.open();
     let Some(since) = faults.required("since", input.since) else {
         return Err(faults.into_problem());
     };
+    faults.end()?;
     let until = input.until.unwrap_or(now);
     check_window(since, until, now, RECOVERED)?;
     let id = room.handle.recover(endpoint.id, since, until);

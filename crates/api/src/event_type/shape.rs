@@ -121,10 +121,10 @@ impl EventTypeIn {
     /// The event type that a client wants; `name` is that of the path, if it has one.
     pub(super) fn check(
         self,
+        mut faults: Faults,
         name: Option<EventTypeName>,
         now: Timestamp,
     ) -> Result<EventType, Problem> {
-        let mut faults = Faults::default();
         let name = name.or_else(|| {
             let text = faults.required("name", self.name);
             faults.parsed("name", text.as_deref())
@@ -174,8 +174,7 @@ pub(super) struct Change {
 }
 
 impl EventTypePatch {
-    pub(super) fn check(self) -> Result<Change, Problem> {
-        let mut faults = Faults::default();
+    pub(super) fn check(self, mut faults: Faults) -> Result<Change, Problem> {
         let schemas = match self.schemas {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
@@ -233,7 +232,7 @@ mod tests {
 
     fn checked(json: &str) -> Result<EventType, Problem> {
         let input: EventTypeIn = ringbolt_gate::body::parse(json.as_bytes())?;
-        input.check(None, Timestamp::from_seconds(1))
+        input.check(Faults::default(), None, Timestamp::from_seconds(1))
     }
 
     #[test]

@@ -8,7 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use ringbolt_delivery::Draft;
-use ringbolt_gate::{Faults, Problem};
+use ringbolt_gate::mend::{self, Mended};
+use ringbolt_gate::shape::Shape;
+use ringbolt_gate::{Faults, Problem, body};
 use ringbolt_model::{Channel, EventTypeName, MessageId, Timestamp, Uid};
 use ringbolt_store::IdempotencyKey;
 use serde::{Deserialize, Deserializer};
@@ -68,16 +70,19 @@ pub(super) struct MessageIn<'a> {
     #[schema(value_type = Option<String>, format = DateTime)]
     deliver_at: Option<Timestamp>,
     /// `rawPayload` is sent instead of `payload`.
-    #[schema(value_type = Option<serde_json::Value>)]
     transformations_params: Option<Transformations<'a>>,
 }
 
 /// What the SDKs use of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Transformations<'a> {
+    /// Text that is sent as it is.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     raw_payload: Option<Text<'a>>,
+    /// Of these only `content-type` is used, with a raw payload.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
     headers: Option<BTreeMap<String, Text<'a>>>,
 }
 
@@ -97,6 +102,38 @@ pub(super) struct Around<'a> {
     pub(super) idempotency: Option<IdempotencyKey>,
 }
 
+impl<'a> MessageIn<'a> {
+    /// Reads it, or says everything that is wrong with it.
+    pub(super) fn read(sent: &'a [u8], around: &Around<'_>) -> Result<Self, Problem> {
+        body::object(sent)?;
+        serde_json::from_slice(sent).map_err(|_| explain(sent, around))
+    }
+
+    /// 422 with the faults that were found and all others.
+    pub(super) fn wrong(&self, around: &Around<'_>, faults: Faults) -> Problem {
+        match self.draft(around, faults) {
+            Err(problem) => problem,
+            Ok(_) => Problem::internal("a draft was made of a message with faults"),
+        }
+    }
+}
+
+/// What is wrong with a message that could not be read: its types, and what can be checked without them.
+fn explain(sent: &[u8], around: &Around<'_>) -> Problem {
+    let stop = |text: &[u8]| mend::stop::<MessageIn<'_>>(text);
+    let Mended { text, mut faults } = match mend::mend(sent, &Shape::of::<MessageIn<'_>>(), stop) {
+        Ok(mended) => mended,
+        Err(problem) => return problem,
+    };
+    let Ok(mut rest) = serde_json::from_slice::<MessageIn<'_>>(&text) else {
+        return faults.into_problem();
+    };
+    if let Some(inline) = rest.application.take() {
+        faults.nested("application", |faults| inline.look(faults));
+    }
+    rest.wrong(around, faults)
+}
+
 impl MessageIn<'_> {
     /// Whether the payload is JSON for certain.
     pub(super) fn came_as_json(&self) -> bool {
@@ -105,8 +142,7 @@ impl MessageIn<'_> {
     }
 
     /// Checks it and copies the payload, once.
-    pub(super) fn draft(&self, around: Around<'_>) -> Result<Draft, Problem> {
-        let mut faults = Faults::default();
+    pub(super) fn draft(&self, around: &Around<'_>, mut faults: Faults) -> Result<Draft, Problem> {
         let event_type = faults.required("eventType", self.event_type.as_ref());
         let event_type: Option<EventTypeName> =
             faults.parsed("eventType", event_type.map(|text| &*text.0));
@@ -201,8 +237,8 @@ impl MessageIn<'_> {
         let (bytes, kind) = if let Some(Text(text)) = &self.payload_text {
             (text.as_bytes(), PLAIN)
         } else if let Some(Text(text)) = &self.payload_base64 {
-            let Some(bytes) = faults.check("payloadBase64", STANDARD.decode(text.as_bytes()))
-            else {
+            let Ok(bytes) = STANDARD.decode(text.as_bytes()) else {
+                faults.add("payloadBase64", "expected base64 with padding");
                 return Ok(None);
             };
             within(bytes.len(), most)?;
@@ -258,14 +294,13 @@ mod tests {
     use super::*;
 
     fn draft(json: &str) -> Result<Draft, Problem> {
-        let input: MessageIn<'_> = ringbolt_gate::body::parse(json.as_bytes())?;
-        let now = Timestamp::from_seconds(1_000);
-        input.draft(Around {
+        let around = Around {
             json: &ringbolt_model::message::JSON.into(),
             max_payload: 100,
-            now,
+            now: Timestamp::from_seconds(1_000),
             idempotency: None,
-        })
+        };
+        MessageIn::read(json.as_bytes(), &around)?.draft(&around, Faults::default())
     }
 
     fn wrong(json: &str) -> (u16, String) {

@@ -2,6 +2,7 @@
 
 mod access;
 mod description;
+mod errors;
 mod house;
 mod life;
 mod repeats;

@@ -219,7 +219,6 @@ async fn revoke(
     caller.must(Permission::ManageKeys)?;
     let missing = |_| Problem::missing(Kind::Key, &key);
     let id = key.parse().map_err(missing)?;
-    let revoked = room.auth.revoke(id).await;
-    revoked.map_err(|error| Kind::Key.or(error, &key))?;
+    room.auth.revoke(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use ringbolt_store::StoreError;
 use tokio::sync::Notify;
 
 use super::{Authenticator, REMEMBERED};
-use crate::Problem;
+use crate::{Kind, Problem};
 
 /// How many revocations may wait to be written.
 const MOST: usize = REMEMBERED;
@@ -67,7 +67,7 @@ impl Authenticator {
                               if the server is restarted before it is, the token works again";
                 return Err(Problem::unavailable(detail).after(WAIT));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Kind::Key.or(error, &key.to_string())),
         }
         if let Err(error) = self.note_forgotten().await {
             tracing::warn!(%error, "when a revoked key was last used is noted later");

@@ -69,6 +69,9 @@ def test_metrics_are_prometheus(server, api, app, receiver):
     assert answer.status_code == 200 and "# TYPE" in answer.text
     for word in ("accepted", "delivered", "failed", "retried", "in_flight", "pending"):
         assert word in answer.text, word
+    for histogram in ("attempt_seconds", "accept_seconds", "store_commit_seconds", "store_commit_writes"):
+        assert f"# TYPE ringbolt_{histogram} histogram" in answer.text, histogram
+        assert f'ringbolt_{histogram}_bucket{{le="+Inf"}}' in answer.text, histogram
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/app/x/y/z", "/nothing"])

@@ -61,26 +61,29 @@ impl Handle {
     pub(crate) async fn routes(&self, app: &AppRef) -> Result<(Arc<Routes>, bool), StoreError> {
         let (routes, loaded) = self.0.routing.routes(app).await?;
         if loaded {
-            self.0.rate(&routes.app);
+            // What was loaded may be older than what somebody else has told the engine.
+            self.0.know_rate(routes.app.id).await?;
         }
         Ok((routes, loaded))
     }
 
     /// An application was created or changed. To be called between commit and answer.
     pub fn application_changed(&self, app: AppId) {
-        self.0.routing.forget(app);
+        self.0
+            .changes
+            .note(app.raw(), || self.0.routing.forget(app));
         let shared = self.0.clone();
-        self.0.tracker.spawn(async move {
-            if let Ok(app) = shared.store.application(AppRef::Id(app)).await {
-                shared.rate(&app);
-            }
-        });
+        self.0
+            .tracker
+            .spawn(async move { shared.rate_again(app).await });
     }
 
     /// An application was deleted with these endpoints. To be called between commit and answer.
     pub fn application_deleted(&self, app: AppId, endpoints: &[EndpointId]) {
-        self.0.routing.forget(app);
-        self.0.rated.lock().remove(&app);
+        self.0.changes.note(app.raw(), || {
+            self.0.routing.forget(app);
+            self.0.rated.lock().remove(&app);
+        });
         for endpoint in endpoints {
             self.endpoint_deleted(app, *endpoint);
         }
@@ -89,12 +92,10 @@ impl Handle {
     /// An endpoint was created or changed. To be called between commit and answer.
     pub fn endpoint_changed(&self, endpoint: &Endpoint) {
         let id = endpoint.id;
-        {
-            let mut changes = self.0.changes.lock();
-            *changes.of(id) += 1;
+        self.0.changes.note(id.raw(), || {
             self.0.transport.forget(id);
             self.0.configure(endpoint);
-        }
+        });
         // Two changes may arrive here in another order than they were committed in: what the store
         // says in the end holds.
         let shared = self.0.clone();
@@ -105,11 +106,11 @@ impl Handle {
 
     /// An endpoint was deleted. To be called between commit and answer.
     pub fn endpoint_deleted(&self, app: AppId, endpoint: EndpointId) {
-        let mut changes = self.0.changes.lock();
-        *changes.of(endpoint) += 1;
-        self.0.routing.forget(app);
-        self.0.transport.forget(endpoint);
-        self.0.tell(Input::Remove { endpoint });
+        self.0.changes.note(endpoint.raw(), || {
+            self.0.routing.forget(app);
+            self.0.transport.forget(endpoint);
+            self.0.tell(Input::Remove { endpoint });
+        });
     }
 
     /// How many attempts at deliveries to an endpoint are in flight.
@@ -169,6 +170,6 @@ impl Handle {
     /// Figures of the machine and its store, as Prometheus reads them.
     #[must_use]
     pub fn metrics_text(&self) -> String {
-        self.0.metrics.text(&self.status(), self.0.store.sizes())
+        self.0.metrics.text(&self.status(), &self.0.store.sizes())
     }
 }

@@ -2,6 +2,7 @@
 
 mod accept;
 mod attempts;
+mod changes;
 mod destinations;
 mod driver;
 mod handle;

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use ringbolt_engine::{Change, Decision};
 use ringbolt_model::AttemptFailure;
-use ringbolt_store::Sizes;
+use ringbolt_store::{Distribution, Sizes};
 
 use crate::handle::Status;
 use crate::process;
@@ -154,19 +154,29 @@ impl Metrics {
     }
 
     /// Everything as text, without the closing `# EOF`, so that others can append theirs. The form is OpenMetrics 1.0.
-    pub(crate) fn text(&self, status: &Status, sizes: Sizes) -> String {
+    pub(crate) fn text(&self, status: &Status, sizes: &Sizes) -> String {
         let mut text = String::new();
         if encode(&mut text, &self.registry.lock()).is_err() {
             return String::new();
         }
         let end = text.trim_end().trim_end_matches("# EOF").len();
         text.truncate(end);
-        for (name, help, value) in counters(sizes) {
-            let _infallible = write!(
-                text,
-                "# HELP ringbolt_{name} {help}.\n# TYPE ringbolt_{name} counter\nringbolt_{name}_total {value}\n"
-            );
-        }
+        let help = "Writes in each transaction of the store";
+        histogram(
+            &mut text,
+            "store_commit_writes",
+            help,
+            &sizes.commit_writes,
+            1.0,
+        );
+        let help = "How long each transaction of the store took, commit included";
+        histogram(
+            &mut text,
+            "store_commit_seconds",
+            help,
+            &sizes.commit_micros,
+            1e6,
+        );
         for (name, help, value) in gauges(status, sizes) {
             let _infallible = write!(
                 text,
@@ -179,7 +189,7 @@ impl Metrics {
     }
 }
 
-fn gauges(status: &Status, sizes: Sizes) -> Vec<(&'static str, &'static str, f64)> {
+fn gauges(status: &Status, sizes: &Sizes) -> Vec<(&'static str, &'static str, f64)> {
     let lanes = &status.lanes;
     vec![
         (
@@ -225,21 +235,21 @@ fn gauges(status: &Status, sizes: Sizes) -> Vec<(&'static str, &'static str, f64
     ]
 }
 
-fn counters(sizes: Sizes) -> [(&'static str, &'static str, f64); 3] {
-    let seconds = sizes.commit_micros as f64 / 1e6;
-    [
-        (
-            "store_commits",
-            "Transactions since start",
-            sizes.commits as f64,
-        ),
-        (
-            "store_writes",
-            "Writes in these transactions",
-            sizes.writes as f64,
-        ),
-        ("store_commit_seconds", "Time spent committing", seconds),
-    ]
+/// What the store has counted itself; `per` of its units make one of the metric's.
+fn histogram(text: &mut String, name: &str, help: &str, seen: &Distribution, per: f64) {
+    let mut lines = format!("# HELP ringbolt_{name} {help}.\n# TYPE ringbolt_{name} histogram\n");
+    let mut so_far = 0;
+    for (bound, count) in &seen.buckets {
+        so_far += count;
+        let bound = *bound as f64 / per;
+        let _infallible = writeln!(lines, "ringbolt_{name}_bucket{{le=\"{bound:?}\"}} {so_far}");
+    }
+    let (count, sum) = (so_far + seen.beyond, seen.sum as f64 / per);
+    let _infallible = write!(
+        lines,
+        "ringbolt_{name}_bucket{{le=\"+Inf\"}} {count}\nringbolt_{name}_sum {sum:?}\nringbolt_{name}_count {count}\n"
+    );
+    text.push_str(&lines);
 }
 
 fn lanes(text: &mut String, status: &Status) {
@@ -256,5 +266,26 @@ fn lanes(text: &mut String, status: &Status) {
     ];
     for (state, count) in states {
         let _infallible = writeln!(text, "ringbolt_lanes{{state=\"{state}\"}} {count}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_histogram_counts_upwards_to_infinity() {
+        let seen = Distribution {
+            buckets: vec![(125, 2), (250, 0), (500, 3)],
+            beyond: 1,
+            sum: 3_250_000,
+        };
+        let mut text = String::new();
+        histogram(&mut text, "t", "Help", &seen, 1e6);
+        let expected = "# HELP ringbolt_t Help.\n# TYPE ringbolt_t histogram\n\
+            ringbolt_t_bucket{le=\"0.000125\"} 2\nringbolt_t_bucket{le=\"0.00025\"} 2\n\
+            ringbolt_t_bucket{le=\"0.0005\"} 5\nringbolt_t_bucket{le=\"+Inf\"} 6\n\
+            ringbolt_t_sum 3.25\nringbolt_t_count 6\n";
+        assert_eq!(text, expected);
     }
 }

@@ -142,66 +142,86 @@ impl Shared {
             Err(error) => warn!(%endpoint, %error, "endpoint could not be disabled"),
         }
         // What somebody read before this must not be told after it.
-        *self.changes.lock().of(endpoint) += 1;
+        self.changes.note(endpoint.raw(), || {});
         self.reconfigure(endpoint).await;
     }
 
-    /// Tells the lane of an endpoint what the store says of it, unless that has changed meanwhile.
+    /// Tells the lane of an endpoint what the store says of it.
     pub(crate) async fn reconfigure(self: &Arc<Self>, endpoint: EndpointId) {
         self.transport.forget(endpoint);
+        self.tell_of_endpoint(endpoint, |endpoint| self.configure(endpoint))
+            .await;
+    }
+
+    /// Tells the lane of an endpoint that it has rows which are due.
+    pub(crate) async fn rows(self: Arc<Self>, endpoint: EndpointId, due: Timestamp, manual: bool) {
+        self.tell_of_endpoint(endpoint, |endpoint| self.stored(endpoint, due, manual))
+            .await;
+    }
+
+    /// Tells the engine of an endpoint as it was committed last, or that it is gone. What cannot be read
+    /// now is asked for again until it can be.
+    async fn tell_of_endpoint(
+        self: &Arc<Self>,
+        id: EndpointId,
+        tell: impl Fn(&Endpoint) + Send + Sync,
+    ) {
+        let read = || async {
+            let found = self.store.destination(id).await?;
+            // A lane that is told to begin has to obey its application's rate.
+            match self.know_rate(found.endpoint.app).await {
+                Ok(()) | Err(StoreError::NotFound) => Ok(found),
+                Err(error) => Err(error),
+            }
+        };
         loop {
-            let before = *self.changes.lock().of(endpoint);
-            let found = self.store.destination(endpoint).await;
-            if let Ok(destination) = &found {
-                self.know_rate(destination.endpoint.app).await;
+            let told = self.changes.tell_last(id.raw(), read, |found| match found {
+                Ok(destination) => {
+                    tell(&destination.endpoint);
+                    Ok(())
+                }
+                Err(StoreError::NotFound) => {
+                    self.tell(Input::Remove { endpoint: id });
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            });
+            let Err(error) = told.await else { return };
+            warn!(endpoint = %id, %error, "endpoint could not be read; trying again");
+            if stopped_within(self, READ_AGAIN).await {
+                return;
             }
-            let mut changes = self.changes.lock();
-            if *changes.of(endpoint) != before {
-                continue;
-            }
-            match found {
-                Ok(destination) => self.configure(&destination.endpoint),
-                Err(StoreError::NotFound) => self.tell(Input::Remove { endpoint }),
-                Err(error) => warn!(%endpoint, %error, "endpoint could not be read"),
-            }
-            return;
         }
     }
 
     /// Tells the engine the rate of an application, unless it knows it.
-    pub(crate) async fn know_rate(self: &Arc<Self>, app: AppId) {
+    pub(crate) async fn know_rate(self: &Arc<Self>, app: AppId) -> Result<(), StoreError> {
         if self.rated.lock().contains(&app) {
-            return;
+            return Ok(());
         }
-        if let Ok(app) = self.store.application(AppRef::Id(app)).await {
-            self.rate(&app);
-        }
+        self.tell_rate(app).await
     }
 
-    /// Tells the lane of an endpoint that it has rows which are due. An endpoint that cannot be read
-    /// now is asked for again until it can be.
-    pub(crate) async fn rows(self: Arc<Self>, endpoint: EndpointId, due: Timestamp, manual: bool) {
-        loop {
-            let before = *self.changes.lock().of(endpoint);
-            let found = self.store.destination(endpoint).await;
-            if let Ok(destination) = &found {
-                self.know_rate(destination.endpoint.app).await;
+    /// Tells the engine the rate of an application that was changed. What cannot be read now is asked for
+    /// again until it can be.
+    pub(crate) async fn rate_again(self: &Arc<Self>, app: AppId) {
+        while let Err(error) = self.tell_rate(app).await {
+            if error == StoreError::NotFound {
+                return;
             }
-            {
-                let mut changes = self.changes.lock();
-                match found {
-                    _ if *changes.of(endpoint) != before => continue,
-                    Ok(destination) => return self.stored(&destination.endpoint, due, manual),
-                    Err(StoreError::NotFound) => return self.tell(Input::Remove { endpoint }),
-                    Err(error) => {
-                        warn!(%endpoint, %error, "endpoint could not be read; trying again")
-                    }
-                }
-            }
-            if stopped_within(&self, READ_AGAIN).await {
+            warn!(%app, %error, "application could not be read; trying again");
+            if stopped_within(self, READ_AGAIN).await {
                 return;
             }
         }
+    }
+
+    async fn tell_rate(self: &Arc<Self>, app: AppId) -> Result<(), StoreError> {
+        let read = || self.store.application(AppRef::Id(app));
+        let told = self.changes.tell_last(app.raw(), read, |found| {
+            found.map(|application| self.rate(&application))
+        });
+        told.await
     }
 
     /// Tells the lane of an endpoint its settings.

@@ -6,15 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering:
 
 use parking_lot::Mutex;
 use ringbolt_engine::{Action, Admission, Engine, Input, LaneSettings, LaneState, Start, Target};
-use ringbolt_model::{
-    AppId, Application, Clock, Endpoint, EndpointId, IdMaker, MessageId, Timestamp,
-};
+use ringbolt_model::{AppId, Application, Clock, Endpoint, IdMaker, MessageId, Timestamp};
 use ringbolt_store::{Accept, Receipt, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::Answer;
+use crate::changes::Changes;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
 use crate::transport::Transport;
@@ -46,30 +45,13 @@ pub(crate) struct Shared {
     pub(crate) pending: AtomicU64,
     /// Attempts that wait until the store has caught up.
     pub(crate) held_back: Mutex<VecDeque<Start>>,
-    /// Whoever tells a lane its settings holds this, so that what was read before a change is not
-    /// told after it.
-    pub(crate) changes: Mutex<Changes>,
+    /// Whoever tells the engine of an application or an endpoint does it through this.
+    pub(crate) changes: Changes,
     /// Applications whose rate the engine knows.
     pub(crate) rated: Mutex<HashSet<AppId>>,
     pub(crate) guard: GuardedUrl,
     pub(crate) stopping: AtomicBool,
     engine: Mutex<Engine>,
-}
-
-/// How often endpoints were changed; a few share a counter.
-pub(crate) struct Changes([u64; 256]);
-
-impl Default for Changes {
-    fn default() -> Self {
-        Self([0; 256])
-    }
-}
-
-impl Changes {
-    /// The counter of an endpoint.
-    pub(crate) fn of(&mut self, endpoint: EndpointId) -> &mut u64 {
-        &mut self.0[(endpoint.raw() >> 10) as usize % 256]
-    }
 }
 
 /// Checks a URL that a user gives; see [`crate::Handle::check_url`].
@@ -105,7 +87,7 @@ impl Shared {
             unwritten: AtomicUsize::new(0),
             pending: AtomicU64::new(0),
             held_back: Mutex::default(),
-            changes: Mutex::default(),
+            changes: Changes::default(),
             rated: Mutex::default(),
             guard: parts.guard,
             stopping: AtomicBool::new(false),

@@ -244,15 +244,16 @@ async fn main() {
     let (started, before, sizes) = (Instant::now(), writer_time(), store.sizes());
     load.run(messages, in_flight, &receipts);
     let (took, used, after) = (started.elapsed(), writer_time() - before, store.sizes());
-    let commits = after.commits - sizes.commits;
+    let commits = after.commit_writes.count() - sizes.commit_writes.count();
+    let writes = after.commit_writes.sum - sizes.commit_writes.sum;
     println!(
         "{messages} messages to {endpoints} endpoints, {in_flight} in flight, keys: {keys}\n\
          {:.0} messages/s, {:.1} writes a commit, {:.2} ms a commit\n\
          {:.1} µs of the writer's processor time a message, {:.1} µs a write",
         messages as f64 / took.as_secs_f64(),
-        (after.writes - sizes.writes) as f64 / commits as f64,
-        (after.commit_micros - sizes.commit_micros) as f64 / commits as f64 / 1000.0,
+        writes as f64 / commits as f64,
+        (after.commit_micros.sum - sizes.commit_micros.sum) as f64 / commits as f64 / 1000.0,
         used.as_secs_f64() * 1e6 / messages as f64,
-        used.as_secs_f64() * 1e6 / (after.writes - sizes.writes) as f64,
+        used.as_secs_f64() * 1e6 / writes as f64,
     );
 }

@@ -27,19 +27,36 @@ pub struct Health {
     pub problem: Option<String>,
 }
 
-/// How large the store is, in bytes, and how much its writer has done.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// How large the store is, in bytes, and what its writer has done since start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// What it takes on disk.
     pub on_disk: u64,
     /// Of that, what is free for reuse.
     pub free: u64,
-    /// Transactions committed since start.
-    pub commits: u64,
-    /// Writes in them.
-    pub writes: u64,
-    /// Time spent committing, in microseconds.
-    pub commit_micros: u64,
+    /// How many writes the transactions had that were committed.
+    pub commit_writes: Distribution,
+    /// How long these transactions took, commit included, in microseconds.
+    pub commit_micros: Distribution,
+}
+
+/// Values that were seen, counted by how large they were.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Distribution {
+    /// Upper bounds, ascending, each with how many values were at most that and more than the one before.
+    pub buckets: Vec<(u64, u64)>,
+    /// How many values were larger than every bound.
+    pub beyond: u64,
+    /// All values together.
+    pub sum: u64,
+}
+
+impl Distribution {
+    /// How many values there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|(_, count)| count).sum::<u64>() + self.beyond
+    }
 }
 
 /// Keeping the store in order.

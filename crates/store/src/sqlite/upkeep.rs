@@ -93,9 +93,8 @@ impl Upkeep for SqliteStore {
         Sizes {
             on_disk: size_of(&self.path) + size_of(&beside(&self.path, "-wal")),
             free: self.tidying.free_bytes.load(Relaxed),
-            commits: meter.commits.load(Relaxed),
-            writes: meter.writes.load(Relaxed),
-            commit_micros: meter.micros.load(Relaxed),
+            commit_writes: meter.writes.read(),
+            commit_micros: meter.micros.read(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod doubt;
 mod hot;
+mod meter;
 mod shared;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

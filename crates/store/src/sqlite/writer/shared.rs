@@ -1,14 +1,14 @@
 //! What the writer's thread and its callers share.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringbolt_model::Clock;
 use rusqlite::Connection;
 
+use super::meter::Meter;
 use crate::sqlite::fold::Watermarks;
 use crate::sqlite::open::SqliteSettings;
 use crate::sqlite::queue::Queue;
@@ -35,26 +35,6 @@ impl std::fmt::Debug for Shared {
         f.debug_struct("Shared")
             .field("meter", &self.meter)
             .finish_non_exhaustive()
-    }
-}
-
-/// What the writer has done since start.
-#[derive(Debug, Default)]
-pub(crate) struct Meter {
-    /// Transactions committed.
-    pub(crate) commits: AtomicU64,
-    /// Writes in them.
-    pub(crate) writes: AtomicU64,
-    /// Time spent on them, in microseconds.
-    pub(crate) micros: AtomicU64,
-}
-
-impl Meter {
-    pub(super) fn committed(&self, writes: usize, took: Duration) {
-        self.commits.fetch_add(1, Relaxed);
-        self.writes.fetch_add(writes as u64, Relaxed);
-        self.micros
-            .fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 }
 

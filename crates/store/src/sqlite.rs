@@ -23,6 +23,7 @@ mod outcome;
 mod plans;
 mod queue;
 mod readers;
+mod recent_keys;
 mod reencrypt;
 mod retention;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::delivery_row::DeliveryRows;
 use super::fold::{self, Watermarks};
 use super::log::rows::{channels_column, content_type_column, to_column};
 use super::marks::Marks;
+use super::recent_keys::RecentKeys;
 use super::{Fault, conflict};
 use crate::{Accept, AcceptRefused, Accepted, IDEMPOTENCY_KEPT as KEPT, IdempotencyKey};
 
@@ -54,21 +55,22 @@ impl<'c> Accepting<'c> {
         accept: &Accept,
         rows: &mut DeliveryRows<'_>,
         marks: &mut Marks,
+        recent: &RecentKeys,
         watermarks: &Watermarks,
     ) -> Result<Answer, Fault> {
         let message = &*accept.message;
         if let Some(key) = &accept.idempotency
-            && let Some(answer) = self.keys.remember(key, message.id)?
+            && let Some(answer) = self.keys.answer(self.conn, recent, key, message.id)?
         {
             return Ok(answer);
         }
         if let Some(refused) = self.refused(message)? {
-            if let Some(key) = &accept.idempotency {
-                self.keys.forget(key)?;
-            }
             return Ok(Err(refused));
         }
         self.write_message(accept)?;
+        if let Some(key) = &accept.idempotency {
+            recent.add(self.conn, key, message.id)?;
+        }
         if watermarks.pass_message(message.id.raw(), self.targets.len()) {
             fold::late_message(self.conn, message.id.raw(), self.targets.iter().copied())?;
         }
@@ -151,65 +153,48 @@ impl ToSql for Blob<'_> {
 
 /// The idempotency keys of accepted messages.
 struct Keys<'c> {
-    insert: CachedStatement<'c>,
     select: CachedStatement<'c>,
-    replace: CachedStatement<'c>,
-    delete: CachedStatement<'c>,
 }
 
 impl<'c> Keys<'c> {
     fn prepare(conn: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
-            insert: conn.prepare_cached(
-                "INSERT INTO idempotency (key, body, at, message_id) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT DO NOTHING",
+            select: conn.prepare_cached(
+                "SELECT body, message_id FROM idempotency WHERE key = ?1 AND at > ?2",
             )?,
-            select: conn
-                .prepare_cached("SELECT body, at, message_id FROM idempotency WHERE key = ?1")?,
-            replace: conn.prepare_cached(
-                "UPDATE idempotency SET body = ?2, at = ?3, message_id = ?4, status = NULL, \
-                 answer = NULL WHERE key = ?1",
-            )?,
-            delete: conn.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?,
         })
     }
 
-    /// Remembers what comes of the key, or says what came of it before.
-    fn remember(
+    /// What came of this key within the last day, if it was used.
+    fn answer(
         &mut self,
+        tx: &Connection,
+        recent: &RecentKeys,
         key: &IdempotencyKey,
         message: MessageId,
     ) -> Result<Option<Answer>, Fault> {
-        let (now, id) = (message.time(), to_column(message.raw()));
-        let row = (&key.key[..], &key.body[..], now.as_micros(), id);
-        if self.insert.execute(row)? > 0 {
-            return Ok(None);
-        }
-        let seen = self.select.query_row([&key.key[..]], |row| {
-            let body = row.get_ref(0)?.as_blob()? == key.body;
-            let at = Timestamp::from_micros(row.get(1)?);
-            let message: Option<i64> = row.get(2)?;
-            Ok((
-                body,
-                at,
-                message.map(|raw| MessageId::from(raw.cast_unsigned())),
-            ))
-        });
-        let Some((same_body, at, first)) = seen.optional()? else {
-            return Ok(None);
+        let since = message.time() - KEPT;
+        let used = match recent.find(tx, &key.key)? {
+            Some(used) if used.message.time() > since => Some((used.body, Some(used.message))),
+            _ => self.entered(key, since)?,
         };
-        if at + KEPT <= now {
-            self.replace.execute(row)?;
-            return Ok(None);
-        }
-        Ok(Some(match first {
-            Some(first) if same_body => Ok(Accepted::Repeated(first)),
+        Ok(used.map(|(body, first)| match first {
+            Some(first) if body == key.body => Ok(Accepted::Repeated(first)),
             _ => Err(AcceptRefused::KeyReused),
         }))
     }
 
-    fn forget(&mut self, key: &IdempotencyKey) -> Result<(), Fault> {
-        self.delete.execute([&key.key[..]])?;
-        Ok(())
+    fn entered(
+        &mut self,
+        key: &IdempotencyKey,
+        since: Timestamp,
+    ) -> rusqlite::Result<Option<([u8; 16], Option<MessageId>)>> {
+        let row = (&key.key[..], since.as_micros());
+        let found = self.select.query_row(row, |row| {
+            let message: Option<i64> = row.get(1)?;
+            let message = message.map(|raw| MessageId::from(raw.cast_unsigned()));
+            Ok((row.get(0)?, message))
+        });
+        found.optional()
     }
 }

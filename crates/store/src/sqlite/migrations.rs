@@ -14,10 +14,16 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_house",
-    sql: include_str!("../../migrations/sqlite/0001_house.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "0001_house",
+        sql: include_str!("../../migrations/sqlite/0001_house.sql"),
+    },
+    Migration {
+        name: "0002_recent_keys",
+        sql: include_str!("../../migrations/sqlite/0002_recent_keys.sql"),
+    },
+];
 
 const RECORD: &str = "CREATE TABLE migration (
     number     INTEGER PRIMARY KEY,

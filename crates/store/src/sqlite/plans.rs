@@ -19,9 +19,8 @@ fn plan_of(conn: &Connection, sql: &str) -> Vec<String> {
 
 #[test]
 fn every_list_walks_an_index_in_its_own_order() {
-    let conn = Connection::open_in_memory().unwrap();
-    conn.execute_batch(include_str!("../../migrations/sqlite/0001_house.sql"))
-        .unwrap();
+    let mut conn = Connection::open_in_memory().unwrap();
+    super::migrations::migrate(&mut conn, 0).unwrap();
     for (sql, expected) in statements::lists()
         .into_iter()
         .chain(retention::statements::all())

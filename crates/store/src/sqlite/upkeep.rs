@@ -18,7 +18,7 @@ use super::reencrypt::{self, Place};
 use super::retention::Retention;
 use super::retention::budget::Budget;
 use super::retention::stale::{self, StaleAnswers};
-use super::{Fault, SqliteStore, backup, fold};
+use super::{Fault, SqliteStore, backup, fold, recent_keys};
 use crate::{Health, Sizes, StoreError, Tidied, Upkeep};
 
 /// Free pages are given back to the system beyond this many, and beyond this part of the file; fewer
@@ -50,11 +50,15 @@ impl Upkeep for SqliteStore {
         let folded = self
             .write(move |tx| Ok(fold::step(tx, &shared.watermarks, now)?))
             .await?;
+        let shared = Arc::clone(&self.shared);
+        let moved = self
+            .write(move |tx| Ok(recent_keys::step_if_old(tx, &shared.recent_keys, now)?))
+            .await?;
         let stale = self.tidy_answers(now).await?;
         let mut tidied = self.tidy_rows(now).await?;
         let vacuumed = self.tidy_pages().await?;
-        tidied.rows += folded + stale.rows;
-        tidied.more |= folded > 0 || stale.more || vacuumed;
+        tidied.rows += folded + moved + stale.rows;
+        tidied.more |= folded + moved > 0 || stale.more || vacuumed;
         Ok(tidied)
     }
 

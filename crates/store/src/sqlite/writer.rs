@@ -20,7 +20,7 @@ use super::accept::Answer;
 use super::marks::Marks;
 use super::open::{self, OpenError};
 use super::queue::{Batch, Settle, Taken};
-use super::{Fault, fold};
+use super::{Fault, fold, recent_keys};
 use crate::{AcceptRefused, Receipt, StoreError};
 
 /// How soon after a failure the writer tries again, and at most how late.
@@ -122,6 +122,9 @@ impl Writer {
         if watermarks.due() {
             fold::step(conn, watermarks, self.shared.clock.now())?;
         }
+        if self.shared.recent_keys.due() {
+            recent_keys::step(conn, &self.shared.recent_keys)?;
+        }
         Ok(self.shared.commit(conn)?)
     }
 
@@ -176,6 +179,7 @@ impl Writer {
     fn roll_back(&mut self) -> bool {
         self.marks.undo_to(0);
         self.shared.watermarks.forget();
+        self.shared.recent_keys.forget();
         let Some(conn) = &self.conn else { return false };
         conn.is_autocommit() || conn.execute_batch("ROLLBACK").is_ok()
     }

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use crate::sqlite::accept::Answer;
 use crate::sqlite::log::rows::to_column;
 use crate::sqlite::marks::Marks;
+use crate::sqlite::recent_keys;
 use crate::{Accept, Accepted};
 
 /// A commit failed in a way that leaves open whether it happened. Its messages were refused, so they
@@ -56,6 +57,9 @@ impl Doubt {
                     .execute((to_column(endpoint.raw()), message))?;
             }
         }
+        let mut messages: Vec<_> = self.refused.iter().map(|refused| refused.message).collect();
+        messages.sort_unstable();
+        recent_keys::remove(tx, &messages)?;
         marks.rebuild(tx)
     }
 }

@@ -65,10 +65,11 @@ impl Writer {
         for accept in &batch.accepts {
             let position = marks.position();
             let done = carefully(conn, care, || {
-                accepting.accept(accept, &mut rows, marks, watermarks)
+                accepting.accept(accept, &mut rows, marks, &shared.recent_keys, watermarks)
             })?;
             answers.push(done.unwrap_or_else(|fault| {
                 marks.undo_to(position);
+                shared.recent_keys.forget();
                 Err(AcceptRefused::Store(fault.into()))
             }));
         }

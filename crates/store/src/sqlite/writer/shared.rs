@@ -12,6 +12,7 @@ use super::meter::Meter;
 use crate::sqlite::fold::Watermarks;
 use crate::sqlite::open::SqliteSettings;
 use crate::sqlite::queue::Queue;
+use crate::sqlite::recent_keys::RecentKeys;
 use crate::{Health, Listener, StoreError};
 
 /// What the writer's thread and its callers share.
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(in crate::sqlite) path: PathBuf,
     /// How far the tables by endpoint are folded.
     pub(in crate::sqlite) watermarks: Watermarks,
+    /// The newest idempotency keys.
+    pub(in crate::sqlite) recent_keys: RecentKeys,
     /// What the writer has done since start.
     pub(crate) meter: Meter,
     trouble: Mutex<Option<String>>,
@@ -46,6 +49,7 @@ impl Shared {
             clock: Arc::clone(&settings.clock),
             path: settings.path.clone(),
             watermarks: Watermarks::default(),
+            recent_keys: RecentKeys::default(),
             meter: Meter::default(),
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),

@@ -46,6 +46,37 @@ def test_two_thousand_hanging_endpoints_do_not_delay_a_good_one():
         assert server.rss_kib() < 300 * 1024
 
 
+@pytest.mark.timeout(300)
+def test_a_brand_new_endpoint_does_not_wait_for_two_thousand_new_hanging_ones():
+    """Nothing is known of anybody: new endpoints come while the first thousand hang, and while the next ones begin to."""
+    with Receiver(Hang(), keep=False) as hanging, Receiver() as good, Server(DELIVERY__TIMEOUT="15s") as server:
+        api = server.api
+        crowds = [api.application(f"crowd {n}") for n in range(20)]
+        for crowd in crowds:
+            for n in range(100):
+                api.endpoint(crowd, hanging.url(f"/{n}"))
+        for crowd in crowds:
+            api.send(crowd)
+        eventually(lambda: hanging.open >= 600, within=30, what="hundreds hang")
+        seen, until = [], time.monotonic() + 25
+        while time.monotonic() < until:
+            app = api.application("new")
+            api.endpoint(app, good.url("/alone"))
+            began, message = time.monotonic(), api.send(app)
+            eventually(lambda: good.ids[message], within=12, every=0.005, what="the first delivery of a new endpoint")
+            seen.append(time.monotonic() - began)
+            time.sleep(1)
+        # Among those that hang, too: it is the latest of its application.
+        api.endpoint(crowds[3], good.url("/crowd"))
+        began, message = time.monotonic(), api.send(crowds[3])
+        eventually(lambda: good.ids[message], within=12, every=0.005, what="the first delivery within a crowd")
+        seen.append(time.monotonic() - began)
+        print(f"{len(seen)} new endpoints, worst {max(seen) * 1e3:.0f} ms")
+        assert max(seen) < 4.0, f"time-outs are 15 s: {seen}"
+        assert hanging.count >= 1_000, "they did hang, one wave after the other"
+        assert hanging.open <= 1_024, "attempts in flight are bounded"
+
+
 def test_a_byte_a_second_is_cut_off_by_the_timeout():
     with Receiver(Trickle(every=1.0)) as dripping, Receiver(TrickledHead(every=0.5)) as dripping_head:
         with Server(DELIVERY__TIMEOUT="3s", DELIVERY__RETRY_SCHEDULE="1h") as server:

@@ -137,7 +137,7 @@ impl Handle {
         let mut waited = Duration::ZERO;
         loop {
             let routes = self.routes(&AppRef::Id(app)).await;
-            let (routes, _) = routes.map_err(|error| match error {
+            let routes = routes.map_err(|error| match error {
                 StoreError::NotFound => Refused::ApplicationGone,
                 other => Refused::Store(other),
             })?;

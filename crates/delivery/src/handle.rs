@@ -6,7 +6,7 @@ use ringbolt_engine::{Input, LaneView, Snapshot};
 use ringbolt_model::{AppId, Application, Endpoint, EndpointId, Timestamp};
 use ringbolt_store::{AppRef, Health, Store, StoreError};
 
-use crate::routing::Routes;
+use crate::routing::{Effort, Routes};
 use crate::shared::Shared;
 use crate::workers::WorkerView;
 
@@ -54,24 +54,27 @@ impl Handle {
     /// An application, if it is in memory.
     #[must_use]
     pub fn application_in_memory(&self, app: &AppRef) -> Option<Arc<Application>> {
-        self.0.routing.cached(app).map(|routes| routes.app.clone())
+        self.0.routing.application(app)
     }
 
-    /// The routes of an application. When they are loaded, its lanes learn their settings.
-    pub(crate) async fn routes(&self, app: &AppRef) -> Result<(Arc<Routes>, bool), StoreError> {
-        let (routes, loaded) = self.0.routing.routes(app).await?;
-        if loaded {
-            // What was loaded may be older than what somebody else has told the engine.
+    /// The routes of an application. When something was read, its lanes learn its rate.
+    pub(crate) async fn routes(&self, app: &AppRef) -> Result<Arc<Routes>, StoreError> {
+        let (routes, effort) = self.0.routing.routes(app).await?;
+        if effort == Effort::All {
+            self.0.metrics.application_read();
+        }
+        if effort != Effort::None {
+            // What was read may be older than what somebody else has told the engine.
             self.0.know_rate(routes.app.id).await?;
         }
-        Ok((routes, loaded))
+        Ok(routes)
     }
 
     /// An application was created or changed. To be called between commit and answer.
     pub fn application_changed(&self, app: AppId) {
         self.0
             .changes
-            .note(app.raw(), || self.0.routing.forget(app));
+            .note(app.raw(), || self.0.routing.application_changed(app));
         let shared = self.0.clone();
         self.0
             .tracker
@@ -81,7 +84,7 @@ impl Handle {
     /// An application was deleted with these endpoints. To be called between commit and answer.
     pub fn application_deleted(&self, app: AppId, endpoints: &[EndpointId]) {
         self.0.changes.note(app.raw(), || {
-            self.0.routing.forget(app);
+            self.0.routing.application_deleted(app);
             self.0.rated.lock().remove(&app);
         });
         for endpoint in endpoints {
@@ -107,7 +110,7 @@ impl Handle {
     /// An endpoint was deleted. To be called between commit and answer.
     pub fn endpoint_deleted(&self, app: AppId, endpoint: EndpointId) {
         self.0.changes.note(endpoint.raw(), || {
-            self.0.routing.forget(app);
+            self.0.routing.endpoint_changed(app, endpoint);
             self.0.transport.forget(endpoint);
             self.0.tell(Input::Remove { endpoint });
         });

@@ -39,6 +39,7 @@ pub(crate) struct Metrics {
     disabled: Counter,
     pages: Counter,
     read_back: Counter,
+    applications: Counter,
 }
 
 impl Default for Metrics {
@@ -71,6 +72,10 @@ impl Default for Metrics {
         );
         let pages = counter("store_pages_read", "Pages of waiting deliveries read back");
         let read_back = counter("store_deliveries_read", "Deliveries in them");
+        let applications = counter(
+            "applications_read",
+            "Applications whose endpoints were all read, to route messages",
+        );
         let family = Family::<Why, Counter>::default();
         registry.register(
             "attempts_failed",
@@ -109,6 +114,7 @@ impl Default for Metrics {
             disabled,
             pages,
             read_back,
+            applications,
         }
     }
 }
@@ -133,6 +139,10 @@ impl Metrics {
             Change::Failed(_) => self.failed.inc(),
             Change::Waits | Change::Cancelled => return,
         };
+    }
+
+    pub(crate) fn application_read(&self) {
+        self.applications.inc();
     }
 
     pub(crate) fn expired(&self, deliveries: usize) {

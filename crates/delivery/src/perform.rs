@@ -76,9 +76,13 @@ impl Shared {
                 self.tracker
                     .spawn(async move { this.disable(endpoint, reason).await });
             }
-            Action::Health { endpoint, failing } => {
+            Action::Health {
+                endpoint,
+                app,
+                failing,
+            } => {
                 self.tracker
-                    .spawn(async move { this.keep_failing(endpoint, failing).await });
+                    .spawn(async move { this.keep_failing(app, endpoint, failing).await });
             }
             Action::Warn {
                 endpoint,
@@ -226,16 +230,23 @@ impl Shared {
 
     /// Tells the lane of an endpoint its settings.
     pub(crate) fn configure(self: &Arc<Self>, endpoint: &Endpoint) {
-        self.routing.forget(endpoint.app);
+        self.routing.endpoint_changed(endpoint.app, endpoint.id);
         self.tell(Input::Configure {
             target: target(endpoint),
         });
     }
 
-    async fn keep_failing(self: Arc<Self>, endpoint: EndpointId, failing: Option<Failing>) {
+    async fn keep_failing(
+        self: Arc<Self>,
+        app: AppId,
+        endpoint: EndpointId,
+        failing: Option<Failing>,
+    ) {
         if let Err(error) = self.store.keep_failing(endpoint, failing).await {
             warn!(%endpoint, %error, "the health of an endpoint could not be kept");
         }
+        // A lane that was forgotten is made anew from what its routes say of it.
+        self.routing.endpoint_changed(app, endpoint);
     }
 }
 

@@ -19,7 +19,8 @@ use ringbolt_model::{
 use ringbolt_net::{ClientSettings, TargetPolicy};
 use ringbolt_signatures::Secret;
 use ringbolt_store::{
-    AttemptFilter, IdempotencyKey, NewEndpoint, Order, Page, SqliteSettings, SqliteStore, Store,
+    AttemptFilter, EndpointRef, IdempotencyKey, NewEndpoint, Order, Page, SqliteSettings,
+    SqliteStore, Store,
 };
 
 /// A clock that starts at a known moment and runs with the runtime's.
@@ -192,6 +193,15 @@ impl Machine {
         endpoint.id
     }
 
+    async fn subscribe(&self, app: AppId, endpoint: EndpointId, wanted: &'static str) {
+        let edit = Box::new(move |endpoint: &mut Endpoint| {
+            endpoint.subscription.event_types = [wanted.parse().expect("a name")].into();
+        });
+        let store = self.handle.store();
+        let edited = store.edit_endpoint(app, EndpointRef::Id(endpoint), edit);
+        self.handle.endpoint_changed(&edited.await.expect("edited"));
+    }
+
     async fn send(&self, app: &Application) -> MessageId {
         self.handle
             .accept(app, draft(None))
@@ -345,5 +355,53 @@ async fn a_message_to_a_deleted_application_is_refused() {
     machine.handle.application_deleted(app.id, &endpoints);
     let refused = machine.handle.accept(&app, draft(None)).await;
     assert_eq!(refused, Err(Refused::ApplicationGone));
+    machine.driver.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn changes_to_endpoints_are_obeyed_without_reading_all_of_them_again() {
+    let machine = Machine::new().await;
+    let app = machine.app().await;
+    let first = machine.endpoint(app.id).await;
+    let message = machine.send(&app).await;
+    assert_eq!(machine.arrived(1).await, [(first, message)]);
+    let mut owed = 1;
+    for n in 1..=20 {
+        // A new one, and one that wants nothing of this kind any more, or does again.
+        machine.endpoint(app.id).await;
+        let wanted = if n % 2 == 0 { "test.event" } else { "other" };
+        machine.subscribe(app.id, first, wanted).await;
+        machine.send(&app).await;
+        owed += n + usize::from(n % 2 == 0);
+    }
+    let mut arrived = machine.arrived(owed).await;
+    machine.driver.stop(Duration::from_secs(5)).await;
+    arrived.sort_unstable();
+    arrived.dedup();
+    assert_eq!(arrived.len(), owed);
+    let of_first = arrived.iter().filter(|one| one.0 == first).count();
+    assert_eq!(of_first, 11);
+    let metrics = machine.handle.metrics_text();
+    assert!(metrics.contains("ringbolt_applications_read_total 1\n"));
+}
+
+#[tokio::test]
+async fn senders_who_all_need_the_routes_read_them_once() {
+    let machine = Machine::new().await;
+    let app = machine.app().await;
+    for _ in 0..3 {
+        machine.endpoint(app.id).await;
+    }
+    let tracker = tokio_util::task::TaskTracker::new();
+    let senders = (0..20).map(|_| {
+        let (handle, app) = (machine.handle.clone(), app.clone());
+        tracker.spawn(async move { handle.accept(&app, draft(None)).await })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.expect("it ends").expect("accepted");
+    }
+    assert_eq!(machine.arrived(60).await.len(), 60);
+    let metrics = machine.handle.metrics_text();
+    assert!(metrics.contains("ringbolt_applications_read_total 1\n"));
     machine.driver.stop(Duration::from_secs(5)).await;
 }

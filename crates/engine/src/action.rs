@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ringbolt_model::endpoint::Failing;
 use ringbolt_model::{
-    DeliveryKey, DisableReason, EndpointId, FinalReason, Message, Timestamp, Trigger,
+    AppId, DeliveryKey, DisableReason, EndpointId, FinalReason, Message, Timestamp, Trigger,
 };
 
 use crate::input::Endpoints;
@@ -57,6 +57,8 @@ pub enum Action {
     Health {
         /// Which.
         endpoint: EndpointId,
+        /// The application that it belongs to.
+        app: AppId,
         /// Its row of failures, if it is failing.
         failing: Option<Failing>,
     },

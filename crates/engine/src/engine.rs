@@ -58,7 +58,7 @@ impl Engine {
             apps: Vec::new(),
             by_app: IdMap::default(),
             memory: Memory::new(settings.memory.clone()),
-            share: Share::new(settings.in_flight),
+            share: Share::new(settings.in_flight, settings.timeout),
             pages: Pages::new(settings.pages.at_once),
             timers: Timers::default(),
             app_timers: Timers::default(),
@@ -111,7 +111,8 @@ impl Engine {
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         let (lanes, apps) = (self.timers.next(), self.app_timers.next());
-        lanes.into_iter().chain(apps).min()
+        let newcomers = self.share.next_wake();
+        lanes.into_iter().chain(apps).chain(newcomers).min()
     }
 
     fn wake(&mut self, now: Timestamp, out: &mut Vec<Action>) {

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use ringbolt_model::endpoint::Failing;
+use ringbolt_model::endpoint::{Failing, WARNINGS};
 use ringbolt_model::{MessageId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::settings::HealthSettings;
 
-/// The shares of the way to being disabled at which the owner is warned, in percent.
-const STEPS: [u8; 3] = [90, 75, 50];
 /// A row of failures is persisted no more often than this.
 const PERSIST_EVERY: Duration = Duration::from_secs(60);
 
@@ -66,16 +64,27 @@ impl Health {
             last: now,
             messages: 0,
             warned: 0,
+            warned_at: Default::default(),
+            disables_at: None,
         };
         let failing = self.failing.get_or_insert(start);
         failing.last = now;
+        let disables = !settings.disable_after.is_zero();
+        failing.disables_at = disables.then_some(failing.since + settings.disable_after);
         if failing.messages < settings.messages && !self.counted.contains(&message) {
             failing.messages += 1;
             self.counted.push(message);
         }
         let finding = judge(failing, settings);
         match finding {
-            Finding::Warn(step) => failing.warned = step,
+            Finding::Warn(step) => {
+                failing.warned = step;
+                for (at, percent) in failing.warned_at.iter_mut().zip(WARNINGS) {
+                    if percent == step {
+                        *at = Some(now);
+                    }
+                }
+            }
             Finding::Nothing if first || now.since(self.persisted) >= PERSIST_EVERY => {
                 self.persisted = now;
                 return Finding::Persist;
@@ -96,7 +105,8 @@ fn judge(failing: &Failing, settings: &HealthSettings) -> Finding {
     if percent >= 100 {
         return Finding::Disable;
     }
-    let step = STEPS.into_iter().find(|step| percent >= u128::from(*step));
+    let mut steps = WARNINGS.into_iter().rev();
+    let step = steps.find(|step| percent >= u128::from(*step));
     match step {
         Some(step) if step > failing.warned => Finding::Warn(step),
         _ => Finding::Nothing,

@@ -30,14 +30,16 @@ const LONG: Duration = Duration::from_secs(10);
 pub(crate) enum Class {
     /// Its last answer was a prompt success.
     Trusted = 0,
-    /// It is not proven yet, or it hangs.
-    Doubtful = 1,
+    /// Nothing is known: it has not answered yet, or has not succeeded.
+    Untested = 1,
+    /// Its attempts hang.
+    Hanging = 2,
     /// Nothing moves: its breaker is open, it asked to wait for long, it is disabled or deleted.
-    Stalled = 2,
+    Stalled = 3,
 }
 
 impl Class {
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 4;
 
     pub(crate) fn is_trusted(self) -> bool {
         self == Self::Trusted
@@ -131,7 +133,7 @@ impl Lane {
             class: if own.disabled {
                 Class::Stalled
             } else {
-                Class::Doubtful
+                Class::Untested
             },
             idle_since: None,
         }
@@ -163,8 +165,10 @@ impl Lane {
             Class::Stalled
         } else if self.proven {
             Class::Trusted
+        } else if self.hangs {
+            Class::Hanging
         } else {
-            Class::Doubtful
+            Class::Untested
         }
     }
 
@@ -235,7 +239,7 @@ impl Lane {
             self.breaker.next_probe().filter(|_| open && work),
             self.rows.next_read().filter(|_| open),
             self.flight
-                .next_check(settings.hang_after, self.proven || self.width.can_shrink()),
+                .next_check(settings.hang_after, !self.hangs || self.width.can_shrink()),
             self.forgotten_at(settings),
         ];
         moments.into_iter().flatten().filter(|at| *at > now).min()
@@ -246,7 +250,7 @@ impl Lane {
         match self.class {
             Class::Trusted => Standing::Trusted,
             _ if self.hangs => Standing::Hanging,
-            _ => Standing::Unknown,
+            _ => Standing::Untested,
         }
     }
 

@@ -105,12 +105,12 @@ impl Memory {
     }
 
     /// What one lane of a class may hold.
-    pub(crate) const fn lane_bounds(&self, class: Class, hangs: bool) -> Held {
-        let share = match (class, hangs) {
-            (Class::Trusted, _) => 1,
-            (Class::Doubtful, false) => 4,
-            (Class::Doubtful, true) => 128,
-            (Class::Stalled, _) => 512,
+    pub(crate) const fn lane_bounds(&self, class: Class) -> Held {
+        let share = match class {
+            Class::Trusted => 1,
+            Class::Untested => 4,
+            Class::Hanging => 128,
+            Class::Stalled => 512,
         };
         let Held { deliveries, bytes } = Held {
             deliveries: self.settings.lane_deliveries,
@@ -220,7 +220,7 @@ mod tests {
     fn a_payload_counts_once() {
         let mut memory = memory();
         let id = memory.hold(Class::Trusted, 70);
-        memory.hold_too(Class::Doubtful, id);
+        memory.hold_too(Class::Untested, id);
         assert_eq!(
             memory.held(),
             Held {
@@ -236,7 +236,7 @@ mod tests {
                 bytes: 70
             }
         );
-        memory.release(Class::Doubtful, id);
+        memory.release(Class::Untested, id);
         assert_eq!(memory.held(), Held::default());
         assert_eq!(memory.hold(Class::Trusted, 1), id);
     }
@@ -249,8 +249,8 @@ mod tests {
         }
         assert_eq!(memory.held().deliveries, 75);
         assert_eq!(memory.room(Class::Stalled).deliveries, 0);
-        while memory.room(Class::Doubtful).deliveries > 0 {
-            memory.hold(Class::Doubtful, 0);
+        while memory.room(Class::Untested).deliveries > 0 {
+            memory.hold(Class::Untested, 0);
         }
         assert_eq!(memory.held().deliveries, 100);
     }

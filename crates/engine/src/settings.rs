@@ -19,6 +19,8 @@ pub struct Settings {
     pub concurrency_max: u16,
     /// An attempt in flight for longer than this is said to hang.
     pub hang_after: Duration,
+    /// The longest that an attempt takes; nothing is cut off by it here.
+    pub timeout: Duration,
     /// The retry schedule of lanes without one of their own.
     pub schedule: RetrySchedule,
     /// When lanes stop trying, and how they probe.
@@ -87,6 +89,7 @@ impl Default for Settings {
             concurrency: 10,
             concurrency_max: 32,
             hang_after: Duration::from_secs(1),
+            timeout: Duration::from_secs(15),
             schedule: RetrySchedule::default(),
             breaker: BreakerSettings::default(),
             health: HealthSettings::default(),

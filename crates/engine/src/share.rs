@@ -1,9 +1,25 @@
 //! Sharing: which lane gets the next slot. Max-min: the lane with the fewest attempts in flight goes
 //! first, and among equals the one that has waited longest.
 //!
+//! Slots that hang do not come back before their time-out, and nobody can tell a new lane that will
+//! answer from one that will hang. So lanes that are known to hang fill half of all slots at most, and
+//! those of which nothing is known five eighths, together. The eighth beyond that is given out at a
+//! pace at which it cannot run out, to newcomers, the latest first: whoever comes when thousands hang
+//! has a slot within two beats of it.
+//!
 //! Lanes that wait stand in doubly linked lists, one for each number of attempts in flight, so that a
 //! start costs the same with ten lanes as with a hundred thousand.
 
+use std::time::Duration;
+
+use ringbolt_model::Timestamp;
+
+/// Of eight slots, so many may be taken by lanes that are not trusted, when one that hangs is to start,
+const BESIDE_HANGING: usize = 4;
+/// one of which nothing is known,
+const BESIDE_UNTESTED: usize = 5;
+/// and one of which nothing is known that has nothing in flight. The rest is for trusted lanes.
+const BESIDE_NEWCOMER: usize = 6;
 /// Lanes with as many attempts in flight, or more, are equals.
 const LEVELS: usize = 1024;
 const NONE: u32 = u32::MAX;
@@ -14,6 +30,7 @@ pub(crate) struct Share {
     total: usize,
     in_flight: usize,
     doubtful_in_flight: usize,
+    newcomers: Newcomers,
     waits: Vec<Wait>,
     lists: [Lists; 3],
     ticket: u64,
@@ -25,9 +42,24 @@ pub(crate) enum Standing {
     /// It answers promptly.
     Trusted = 0,
     /// Nothing: it has not answered yet, or has not succeeded.
-    Unknown = 1,
+    Untested = 1,
     /// Its attempts hang.
     Hanging = 2,
+}
+
+/// The pace at which the eighth that is kept for newcomers is given out.
+#[derive(Debug)]
+struct Newcomers {
+    /// At this pace the first slot is back when the last is given out, whatever hangs.
+    pace: Duration,
+    /// From when the next may start.
+    open_at: Option<Timestamp>,
+    /// The lane that the last of these slots went to.
+    last: u32,
+    /// The lane whose turn it is, if it is one of these.
+    called: u32,
+    /// When a lane that waits for the pace can start.
+    wake: Option<Timestamp>,
 }
 
 /// A lane's place among those that wait.
@@ -54,11 +86,20 @@ const NOT_WAITING: Wait = Wait {
 };
 
 impl Share {
-    pub(crate) fn new(total: usize) -> Self {
+    /// So many slots, each of which is back after `longest` at the latest.
+    pub(crate) fn new(total: usize, longest: Duration) -> Self {
+        let kept = part(total, BESIDE_NEWCOMER) - part(total, BESIDE_UNTESTED);
         Self {
             total: total.max(1),
             in_flight: 0,
             doubtful_in_flight: 0,
+            newcomers: Newcomers {
+                pace: longest / u32::try_from(kept.max(1)).unwrap_or(u32::MAX),
+                open_at: None,
+                last: NONE,
+                called: NONE,
+                wake: None,
+            },
             waits: Vec::new(),
             lists: [Lists::new(), Lists::new(), Lists::new()],
             ticket: 0,
@@ -122,37 +163,77 @@ impl Share {
     }
 
     /// Takes the lane whose turn it is, if there is a slot for it. It no longer waits then.
-    pub(crate) fn take_turn(&mut self) -> Option<u32> {
+    pub(crate) fn take_turn(&mut self, now: Timestamp) -> Option<u32> {
+        self.newcomers.wake = None;
         if self.in_flight >= self.total {
             return None;
         }
-        let [trusted, unknown, hanging] = &self.lists;
-        // A lane that hangs lets one of which nothing is known pass: that ends its being unknown.
-        let doubtful = unknown
+        let newcomer = self.newcomer(now);
+        let [trusted, untested, hanging] = &self.lists;
+        // A lane that hangs lets one of which nothing is known pass: soon something is.
+        let doubtful = untested
             .lowest()
+            .filter(|_| self.fits_beside(BESIDE_UNTESTED))
             .into_iter()
-            .chain(hanging.lowest())
-            .min_by_key(|(l, _)| *l);
-        let doubtful = doubtful.filter(|_| self.doubtful_may_start());
+            .chain(
+                hanging
+                    .lowest()
+                    .filter(|_| self.fits_beside(BESIDE_HANGING)),
+            )
+            .min_by_key(|(level, _)| *level);
         let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
         let (_, _, lane) = trusted
             .lowest()
             .into_iter()
             .chain(doubtful)
+            .chain(newcomer)
             .map(rank)
             .min()?;
+        let is_newcomer = newcomer.is_some_and(|(_, called)| called == lane);
+        self.newcomers.called = if is_newcomer { lane } else { NONE };
         self.delist(lane);
         Some(lane)
     }
 
-    fn doubtful_may_start(&self) -> bool {
-        self.doubtful_in_flight < (self.total * 3 / 4).max(1)
+    /// The newcomer that may have one of the slots kept for them; notes when, if not now.
+    fn newcomer(&mut self, now: Timestamp) -> Option<(u16, u32)> {
+        if self.fits_beside(BESIDE_UNTESTED) || !self.fits_beside(BESIDE_NEWCOMER) {
+            return None;
+        }
+        let latest = self.lists[Standing::Untested as usize].latest()?;
+        self.newcomers.wake = self.newcomers.open_at.filter(|at| *at > now);
+        self.newcomers.wake.is_none().then_some((0, latest))
+    }
+
+    /// Whether less than so many eighths are taken by lanes that are not trusted.
+    fn fits_beside(&self, eighths: usize) -> bool {
+        self.doubtful_in_flight < part(self.total, eighths).max(1)
+    }
+
+    /// When a lane that waits may have its turn by time alone, as of the last turn.
+    pub(crate) const fn next_wake(&self) -> Option<Timestamp> {
+        self.newcomers.wake
     }
 
     /// An attempt of a lane has started.
-    pub(crate) const fn started(&mut self, trusted: bool) {
+    pub(crate) fn started(&mut self, lane: u32, trusted: bool, now: Timestamp) {
         self.in_flight += 1;
-        self.doubtful_in_flight += !trusted as usize;
+        self.doubtful_in_flight += usize::from(!trusted);
+        let newcomers = &mut self.newcomers;
+        if newcomers.called == lane {
+            newcomers.called = NONE;
+            newcomers.last = lane;
+            newcomers.open_at = Some(now + newcomers.pace);
+        }
+    }
+
+    /// A lane has answered promptly: if it had the last slot kept for newcomers, the next need not
+    /// wait.
+    pub(crate) const fn answered(&mut self, lane: u32) {
+        if self.newcomers.last == lane {
+            self.newcomers.last = NONE;
+            self.newcomers.open_at = None;
+        }
     }
 
     /// An attempt of a lane has ended.
@@ -186,6 +267,14 @@ impl Lists {
         Some((level as u16, self.ends[level].0))
     }
 
+    /// The lane without attempts in flight that has waited for the shortest time.
+    fn latest(&self) -> Option<u32> {
+        match self.ends[0].1 {
+            NONE => None,
+            lane => Some(lane),
+        }
+    }
+
     /// Puts a lane at the end of a level; returns the one before it.
     fn append(&mut self, level: u16, lane: u32) -> u32 {
         let level = usize::from(level);
@@ -211,20 +300,38 @@ impl Lists {
     }
 }
 
+/// So many eighths of all slots.
+const fn part(total: usize, eighths: usize) -> usize {
+    total * eighths / 8
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Standing::{Hanging, Trusted, Unknown};
+    use super::Standing::{Hanging, Trusted, Untested};
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_seconds(1000);
+    const LONGEST: Duration = Duration::from_secs(16);
+
     fn turns(share: &mut Share, n: usize) -> Vec<u32> {
-        (0..n).map_while(|_| share.take_turn()).collect()
+        (0..n).map_while(|_| share.take_turn(NOW)).collect()
+    }
+
+    /// Lets as many start as may.
+    fn fill(share: &mut Share, now: Timestamp) -> Vec<u32> {
+        let mut started = Vec::new();
+        while let Some(lane) = share.take_turn(now) {
+            share.started(lane, false, now);
+            started.push(lane);
+        }
+        started
     }
 
     #[test]
     fn everybody_gets_one_before_anybody_gets_a_second() {
-        let mut share = Share::new(100);
+        let mut share = Share::new(100, LONGEST);
         for lane in 0..5 {
-            share.enlist(lane, if lane % 2 == 0 { Trusted } else { Unknown }, 0);
+            share.enlist(lane, if lane % 2 == 0 { Trusted } else { Untested }, 0);
         }
         share.enlist(5, Trusted, 1);
         share.enlist(6, Trusted, 0);
@@ -233,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_lane_keeps_its_place_until_something_changes() {
-        let mut share = Share::new(100);
+        let mut share = Share::new(100, LONGEST);
         (1..=3).for_each(|lane| share.enlist(lane, Trusted, 0));
         share.enlist(1, Trusted, 0);
         share.delist(2);
@@ -242,30 +349,67 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_that_hangs_lets_an_unknown_one_pass() {
-        let mut share = Share::new(100);
+    fn a_lane_that_hangs_lets_an_untested_one_pass() {
+        let mut share = Share::new(100, LONGEST);
         share.enlist(1, Hanging, 0);
-        share.enlist(2, Unknown, 0);
-        share.enlist(3, Unknown, 1);
+        share.enlist(2, Untested, 0);
+        share.enlist(3, Untested, 1);
         assert_eq!(turns(&mut share, 9), [2, 1, 3]);
     }
 
     #[test]
-    fn the_last_quarter_is_for_trusted_lanes() {
-        let mut share = Share::new(8);
-        for lane in 0..20 {
-            share.enlist(lane, if lane >= 10 { Trusted } else { Hanging }, 0);
+    fn lanes_that_hang_have_half_and_untested_ones_an_eighth_more() {
+        let mut share = Share::new(64, LONGEST);
+        (0..100).for_each(|lane| share.enlist(lane, Hanging, 0));
+        assert_eq!(fill(&mut share, NOW).len(), 32);
+        (100..200).for_each(|lane| share.enlist(lane, Untested, 1));
+        assert_eq!(fill(&mut share, NOW), Vec::from_iter(100..108));
+    }
+
+    #[test]
+    fn newcomers_have_an_eighth_at_a_pace_the_latest_first() {
+        let mut share = Share::new(64, LONGEST);
+        (0..100).for_each(|lane| share.enlist(lane, Untested, 0));
+        // Five eighths, the longest waiting first, and one beyond them.
+        let mut expected = Vec::from_iter(0..40);
+        expected.push(99);
+        assert_eq!(fill(&mut share, NOW), expected);
+        let beat = NOW + LONGEST / 8;
+        assert_eq!(share.next_wake(), Some(beat));
+        share.enlist(200, Untested, 0);
+        assert_eq!(fill(&mut share, NOW), [], "not before the next beat");
+        assert_eq!(fill(&mut share, beat), [200]);
+        // Within the longest time that an attempt takes the eighth does not run out.
+        let beats = (2..8).map(|n| NOW + LONGEST / 8 * n);
+        assert!(beats.clone().all(|at| fill(&mut share, at).len() == 1));
+        assert_eq!(share.doubtful_in_flight, 48);
+    }
+
+    #[test]
+    fn a_newcomer_that_answers_lets_the_next_one_in() {
+        let mut share = Share::new(64, LONGEST);
+        (0..100).for_each(|lane| share.enlist(lane, Untested, 0));
+        assert_eq!(fill(&mut share, NOW).last(), Some(&99));
+        (0..2).for_each(|_| share.ended(false));
+        share.answered(5);
+        assert_eq!(fill(&mut share, NOW), [40], "instead of one of the many");
+        share.ended(false);
+        share.answered(99);
+        assert_eq!(fill(&mut share, NOW), [41, 98]);
+    }
+
+    #[test]
+    fn trusted_lanes_have_all_that_is_left() {
+        let mut share = Share::new(8, LONGEST);
+        (0..10).for_each(|lane| share.enlist(lane, Hanging, 0));
+        assert_eq!(fill(&mut share, NOW).len(), 4);
+        (10..20).for_each(|lane| share.enlist(lane, Trusted, 0));
+        for lane in 10..14 {
+            assert_eq!(share.take_turn(NOW), Some(lane));
+            share.started(lane, true, NOW);
         }
-        let mut started = [0, 0];
-        while let Some(lane) = share.take_turn() {
-            started[usize::from(lane >= 10)] += 1;
-            share.started(lane >= 10);
-            if lane < 10 {
-                share.enlist(lane, Hanging, 0);
-            }
-        }
-        assert_eq!(started, [6, 2]);
+        assert_eq!(share.take_turn(NOW), None);
         share.ended(true);
-        assert_eq!(share.take_turn(), Some(12));
+        assert_eq!(share.take_turn(NOW), Some(14));
     }
 }

@@ -87,6 +87,23 @@ pub struct Failing {
     pub messages: u32,
     /// The last warning given, in percent of the way to being disabled (0, 50, 75 or 90).
     pub warned: u8,
+    /// When each of [`WARNINGS`] was given, if it was.
+    #[serde(default)]
+    pub warned_at: [Option<Timestamp>; WARNINGS.len()],
+    /// From when on a failure disables the endpoint, if enough messages have failed by then.
+    #[serde(default)]
+    pub disables_at: Option<Timestamp>,
+}
+
+/// The shares of the way to being disabled at which the owner is warned, in percent.
+pub const WARNINGS: [u8; 3] = [50, 75, 90];
+
+impl Failing {
+    /// The warnings given, each with its share of the way and its moment.
+    pub fn warnings(&self) -> impl Iterator<Item = (u8, Timestamp)> {
+        let given = WARNINGS.into_iter().zip(self.warned_at);
+        given.filter_map(|(percent, at)| Some((percent, at?)))
+    }
 }
 
 /// Which families of signature headers a delivery carries.

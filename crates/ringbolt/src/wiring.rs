@@ -113,11 +113,13 @@ fn engine(config: &Config) -> ringbolt_engine::Settings {
         concurrency: delivery.concurrency.get(),
         // 10 grows to 32: enough to keep a fast endpoint busy.
         concurrency_max: delivery.concurrency.get().saturating_mul(16).div_ceil(5),
+        timeout: delivery.timeout,
         schedule: delivery.retry_schedule.clone(),
         ..ringbolt_engine::Settings::default()
     };
     settings.health.disable_after = delivery.disable_after;
-    settings.health.apart = settings.health.apart.min(delivery.disable_after);
+    // Half of the way at most, so that the first warning can be given.
+    settings.health.apart = settings.health.apart.min(delivery.disable_after / 2);
     // One lane never takes all of the memory.
     settings.memory.bytes = size(delivery.max_memory_bytes);
     settings.memory.lane_bytes = size(delivery.max_memory_bytes) / 4;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::{NonZeroU16, NonZeroU32};
 
 use ringbolt_gate::Patch;
+use ringbolt_model::endpoint::Failing;
 use ringbolt_model::{
     Channel, Endpoint, EndpointId, EventTypeName, Metadata, RetrySchedule, SignatureHeaders,
     Timestamp, Uid,
@@ -146,6 +147,10 @@ pub(crate) struct EndpointOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     failing_since: Option<Timestamp>,
+    /// How it is failing, if it is; stays while it is disabled for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    failing: Option<FailingOut>,
     /// The event types wanted; all if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>, nullable = false)]
@@ -183,6 +188,49 @@ pub(crate) struct EndpointOut {
     version: u8,
 }
 
+/// How an endpoint is failing.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FailingOut {
+    /// The first failure since its last success.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// The latest failure; up to a minute behind.
+    #[schema(value_type = String, format = DateTime)]
+    last_failure_at: Timestamp,
+    /// The warnings given, the first one first.
+    warnings: Vec<WarningOut>,
+    /// From when on a failure disables it, if three messages have failed by then. Absent if none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    disables_at: Option<Timestamp>,
+}
+
+/// A warning that an endpoint will be disabled.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct WarningOut {
+    /// How much of the way it had come: 50, 75 or 90.
+    percent: u8,
+    /// When it was given.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+impl From<Failing> for FailingOut {
+    fn from(failing: Failing) -> Self {
+        let warnings = failing.warnings();
+        Self {
+            since: failing.since,
+            last_failure_at: failing.last,
+            warnings: warnings
+                .map(|(percent, at)| WarningOut { percent, at })
+                .collect(),
+            disables_at: failing.disables_at,
+        }
+    }
+}
+
 impl From<&Endpoint> for EndpointOut {
     fn from(endpoint: &Endpoint) -> Self {
         let Endpoint {
@@ -202,6 +250,7 @@ impl From<&Endpoint> for EndpointOut {
             disabled_reason: disabled.map(|disabled| disabled.reason.as_str()),
             disabled_at: disabled.map(|disabled| disabled.since),
             failing_since: endpoint.failing.map(|failing| failing.since),
+            failing: endpoint.failing.map(Into::into),
             event_types: event_types.cloned(),
             channels: channels.cloned(),
             throttle_rate: endpoint.throttle_rate,

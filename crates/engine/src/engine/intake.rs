@@ -51,7 +51,7 @@ impl Engine {
             .as_mut()
             .expect("it was just found or made");
         let room = self.memory.room(lane.class);
-        let bounds = self.memory.lane_bounds(lane.class, lane.hangs);
+        let bounds = self.memory.lane_bounds(lane.class);
         let new_bytes = if payload.is_none() { bytes } else { 0 };
         let fits = room.deliveries > 0
             && room.bytes >= new_bytes

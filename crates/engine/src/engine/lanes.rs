@@ -149,6 +149,7 @@ impl Engine {
             if lane.health.clear() {
                 out.push(Action::Health {
                     endpoint: lane.endpoint,
+                    app: lane.app,
                     failing: None,
                 });
             }

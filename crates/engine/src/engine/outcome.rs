@@ -36,6 +36,9 @@ impl Engine {
             return UNKNOWN;
         };
         self.share.ended(lane.class.is_trusted());
+        if verdict.took < self.settings.hang_after {
+            self.share.answered(number);
+        }
         lane.learn(&verdict, &self.settings);
         let decision = Decision {
             fresh: flying.waiting.fresh,
@@ -65,6 +68,7 @@ impl Engine {
                 if lane.health.clear() {
                     out.push(Action::Health {
                         endpoint: lane.endpoint,
+                        app: lane.app,
                         failing: None,
                     });
                 }
@@ -128,7 +132,7 @@ impl Engine {
         let Some(failing) = lane.health.failing() else {
             return;
         };
-        let endpoint = lane.endpoint;
+        let (endpoint, app) = (lane.endpoint, lane.app);
         if let Finding::Warn(percent) = finding {
             out.push(Action::Warn {
                 endpoint,
@@ -139,6 +143,7 @@ impl Engine {
         if finding != Finding::Nothing {
             out.push(Action::Health {
                 endpoint,
+                app,
                 failing: Some(failing),
             });
         }

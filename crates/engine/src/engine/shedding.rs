@@ -26,8 +26,8 @@ impl Keep {
         }
         let keep = match lane.class {
             Class::Stalled => Self::of_stalled(lane, memory, now),
-            _ if lane.hangs && memory.is_scarce() => Self {
-                fresh: memory.lane_bounds(lane.class, true),
+            Class::Hanging if memory.is_scarce() => Self {
+                fresh: memory.lane_bounds(Class::Hanging),
                 rows: usize::MAX,
             },
             _ => return None,
@@ -44,7 +44,7 @@ impl Keep {
         let fresh = if none {
             Held::default()
         } else {
-            memory.lane_bounds(Class::Stalled, false)
+            memory.lane_bounds(Class::Stalled)
         };
         Self {
             fresh,

@@ -23,7 +23,7 @@ pub(super) struct App {
 
 impl Engine {
     pub(super) fn start_tries(&mut self, now: Timestamp, out: &mut Vec<Action>) {
-        while let Some(number) = self.share.take_turn() {
+        while let Some(number) = self.share.take_turn(now) {
             // What was said when it was put in line may no longer hold: most slots may be taken now.
             let plenty = self.share.is_plenty();
             if self.lane(number).is_ready(now, plenty) && self.permit(number, now) {
@@ -44,7 +44,7 @@ impl Engine {
             .expect("a lane waits for a slot only with work");
         let probe = lane.breaker.is_open();
         lane.breaker.probe();
-        self.share.started(lane.class.is_trusted());
+        self.share.started(number, lane.class.is_trusted(), now);
         let start = Start {
             delivery: lane.key(waiting.message.id),
             message: Arc::clone(&waiting.message),

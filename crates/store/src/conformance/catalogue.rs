@@ -6,7 +6,7 @@ use ringbolt_model::Secret;
 use ringbolt_model::endpoint::{Disabled, Failing};
 use ringbolt_model::{
     AppId, Application, CustomHeaders, DisableReason, EndpointSecrets, EventType, EventTypeName,
-    Metadata, SignatureHeaders, Subscription, Uid,
+    Metadata, SignatureHeaders, Subscription, Timestamp, Uid,
 };
 
 use super::{Bench, Ground, run};
@@ -217,6 +217,8 @@ fn full_endpoint(bench: &Bench, app: AppId) -> NewEndpoint {
         last,
         messages: 3,
         warned: 50,
+        warned_at: [Some(Timestamp::from_seconds(5)), None, None],
+        disables_at: Some(Timestamp::from_seconds(6)),
     });
     new.secrets
         .old
@@ -387,6 +389,8 @@ async fn how_long_an_endpoint_fails_is_kept(bench: &Bench) {
             last: now,
             messages: 2,
             warned: 0,
+            warned_at: [None; 3],
+            disables_at: None,
         }),
         None,
     ] {

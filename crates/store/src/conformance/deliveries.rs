@@ -328,7 +328,11 @@ async fn recovery_takes_failed_deliveries_of_its_window_only(bench: &Bench) {
         .due(endpoint, now, 10, usize::MAX)
         .await
         .expect("it is read");
-    assert_eq!(page.deliveries[1].trigger, Trigger::Scheduled);
+    let triggers = page.deliveries.iter().map(|delivery| delivery.trigger);
+    assert!(
+        triggers.eq([Trigger::Scheduled, Trigger::Manual]),
+        "somebody asked for it"
+    );
 }
 
 async fn recovery_goes_in_steps(bench: &Bench) {

@@ -92,7 +92,7 @@ pub trait Deliveries: Send + Sync {
         now: Timestamp,
     ) -> Result<Timestamp, ResendRefused>;
 
-    /// Makes failed deliveries of an endpoint pending again: those of messages accepted in
+    /// Makes failed deliveries of an endpoint pending again by hand: those of messages accepted in
     /// `since..until` after `reached`, at most `limit` of them, in order of arrival.
     async fn recover(
         &self,

@@ -170,7 +170,9 @@ impl Simulation {
                 Action::Warn {
                     endpoint, percent, ..
                 } => self.note("warn", [0, endpoint.raw()], percent.into()),
-                Action::Health { endpoint, failing } => {
+                Action::Health {
+                    endpoint, failing, ..
+                } => {
                     self.later(TENTH, MILLI, Step::KeepFailing { endpoint, failing });
                 }
             }

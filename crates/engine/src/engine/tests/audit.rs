@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ringbolt_model::EndpointId;
+
 use crate::Engine;
 use crate::lane::{Class, Lane};
 use crate::memory::Held;
@@ -20,15 +22,26 @@ impl Engine {
             in_flight <= self.settings.in_flight,
             "{in_flight} in flight"
         );
-        let counted =
-            [Class::Trusted, Class::Doubtful, Class::Stalled].map(|c| self.memory.held_by(c));
-        assert_eq!(counted, classes);
+        let all = [
+            Class::Trusted,
+            Class::Untested,
+            Class::Hanging,
+            Class::Stalled,
+        ];
+        assert_eq!(all.map(|class| self.memory.held_by(class)), classes);
         let most = &self.settings.memory;
         assert!(self.memory.held().deliveries <= most.deliveries);
     }
 
     pub(super) fn lane_count(&self) -> usize {
         self.lanes.iter().flatten().count()
+    }
+
+    pub(super) fn is_known_to_hang(&self, endpoint: EndpointId) -> bool {
+        let number = self.by_endpoint[&endpoint];
+        self.lanes[number as usize]
+            .as_ref()
+            .is_some_and(|lane| lane.hangs)
     }
 
     pub(super) const fn looks(&self) -> u64 {

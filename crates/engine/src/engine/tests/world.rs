@@ -586,7 +586,9 @@ impl World {
                     self.soon(1, 4, Event::Configure(endpoint));
                 }
                 Action::Warn { .. } => {}
-                Action::Health { endpoint, failing } => {
+                Action::Health {
+                    endpoint, failing, ..
+                } => {
                     let target = &mut self.endpoints.get_mut(&endpoint).unwrap().target;
                     Arc::make_mut(&mut target.settings).failing = failing;
                 }

@@ -117,7 +117,7 @@ pub(super) fn recover(
     let lane = to_column(endpoint.raw());
     let looked_at = limit.saturating_mul(LOOKED_AT);
     let most = i64::try_from(looked_at).unwrap_or(i64::MAX);
-    let sql = "UPDATE delivery SET state = 0, next_at = ?3, attempts = 0, reason = NULL \
+    let sql = "UPDATE delivery SET state = 0, next_at = ?3, attempts = 0, manual = 1, reason = NULL \
         WHERE endpoint_id = ?1 AND message_id = ?2";
     let found: Vec<(i64, bool)> = tx
         .prepare_cached(FAILED)?

@@ -112,7 +112,9 @@ fn seconds((year, month, day): (i16, i8, i16), clock: &str) -> Option<i64> {
     };
     let time = Time::new(part(hour)?, part(minute)?, second, 0).ok()?;
     let moment = DateTime::from_parts(date, time);
-    Some(TimeZone::UTC.to_timestamp(moment).ok()?.as_second())
+    // The last day of the year 9999, which some mean by "never", is beyond what can be counted.
+    let moment = TimeZone::UTC.to_timestamp(moment);
+    Some(moment.unwrap_or(jiff::Timestamp::MAX).as_second())
 }
 
 fn month_number(name: &str) -> Option<i8> {
@@ -140,6 +142,12 @@ mod tests {
         assert_eq!(wait("120"), Some(120));
         assert_eq!(wait(" 0 "), Some(0));
         assert_eq!(wait("99999999999999999999999999"), Some(u64::MAX));
+    }
+
+    #[test]
+    fn the_end_of_the_last_year_is_far_away() {
+        let wait = wait("Fri, 31 Dec 9999 23:59:59 GMT").unwrap();
+        assert!(wait > 8000 * 365 * 86_400, "{wait}");
     }
 
     #[test]

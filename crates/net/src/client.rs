@@ -201,8 +201,8 @@ impl Client {
             .dial(exchange.target, profile, &mut course.trace)
             .await?;
         let outcome = if dialled.http2 {
-            let sender = http2::shake_hands(dialled.stream, &self.limits, &self.tasks).await?;
-            let lease = self.shared.add(key, sender, dialled.address);
+            let begun = http2::shake_hands(dialled.stream, &self.limits, &self.tasks).await?;
+            let lease = self.shared.add(key, begun, dialled.address);
             self.run_http2(&lease, exchange, course).await
         } else {
             let connection = Connection::new(dialled.stream, dialled.address);
@@ -237,7 +237,10 @@ impl Client {
     ) -> Result<Reply, Stumbled> {
         course.begin(lease.address());
         let first_byte = &mut course.first_byte;
-        http2::exchange(lease, exchange, &self.standing, &self.limits, first_byte).await
+        let outcome =
+            http2::exchange(lease, exchange, &self.standing, &self.limits, first_byte).await;
+        self.shared.settle(lease);
+        outcome
     }
 }
 

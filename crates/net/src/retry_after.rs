@@ -200,4 +200,19 @@ mod tests {
             assert_eq!(wait(value), None, "{value:?}");
         }
     }
+
+    proptest::proptest! {
+        /// Nothing makes it panic, not even a clock that is far off.
+        #[test]
+        fn no_value_and_no_clock_are_too_strange(
+            value in "([A-Z][a-z]{2,8},? ?)?[0-9]{0,22}[ -~é]{0,24}|Sun, [0-9]{2} Nov [0-9]{4} [0-9:]{8} GMT|Sunday, [0-9]{2}-Nov-[0-9]{2} [0-9:]{8} GMT",
+            now: i64,
+        ) {
+            let _any = retry_after(&value, now);
+            let seconds = value.trim_matches([' ', '\t']);
+            if !seconds.is_empty() && seconds.bytes().all(|b| b.is_ascii_digit()) {
+                proptest::prop_assert!(retry_after(&value, now).is_some());
+            }
+        }
+    }
 }

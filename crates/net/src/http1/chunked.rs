@@ -234,4 +234,21 @@ mod tests {
             Err(Failure::HeadersTooLarge)
         );
     }
+
+    proptest::proptest! {
+        /// Whatever comes, it is read without panic, within the limit, and the same in any pieces.
+        #[test]
+        fn anything_is_read_the_same_however_it_is_cut(
+            input in "([0-9a-fA-F]{1,3}|[ -~]{0,8}|;x=y|\r\n|\n){0,40}",
+            size in 1_usize..9,
+        ) {
+            let input = input.as_bytes();
+            let whole = decode(input, input.len().max(1), 20);
+            if let Ok((body, progress, _)) = &whole {
+                proptest::prop_assert!(body.len() <= 20 || *progress == Progress::NeedsMore);
+                let (cut, ended, _) = decode(input, size, 20).expect("pieces are no worse than the whole");
+                proptest::prop_assert_eq!((&cut, ended), (body, *progress));
+            }
+        }
+    }
 }

@@ -272,4 +272,26 @@ mod tests {
         assert!(worth_parsing(text, searched));
         assert!(parse(text, false).unwrap().is_some());
     }
+
+    proptest::proptest! {
+        /// Whatever comes is a head with spans inside it, an error, or not yet complete.
+        #[test]
+        fn any_bytes_are_judged_without_panic(
+            line in "HTTP/1\\.[01] [0-9]{3}( [ -~]{0,9})?|[ -~]{0,20}",
+            headers in proptest::collection::vec(
+                "(content-length|transfer-encoding|connection|x-a)[ -~]?: ?(chunked|close|[0-9]{0,21}|[ -~é]{0,9})",
+                0..6,
+            ),
+            bodyless: bool,
+        ) {
+            let text = format!("{line}\r\n{}\r\n\r\n", headers.join("\r\n"));
+            if let Ok(Some((head, length))) = parse(text.as_bytes(), bodyless) {
+                proptest::prop_assert!(length <= text.len());
+                proptest::prop_assert!((100..1000).contains(&head.status) && head.status != 101);
+                for span in &head.spans {
+                    proptest::prop_assert!(span.name.1 as usize <= length && span.value.1 as usize <= length);
+                }
+            }
+        }
+    }
 }

@@ -1,12 +1,9 @@
 //! One exchange over HTTP/2.
 
-use std::error::Error as _;
-
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
+use h2::{Reason, RecvStream};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, USER_AGENT};
 use http::{HeaderName, HeaderValue, Request, Response, Uri, Version};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::Lease;
@@ -28,22 +25,26 @@ pub(crate) async fn exchange(
         failure,
         untouched: false,
     };
+    let stumbled = |error: h2::Error| Stumbled {
+        failure: failure(&error),
+        untouched: is_of_connection(&error),
+    };
     let request = request(exchange, standing).map_err(touched)?;
-    let sent = lease.sender().try_send_request(request).await;
-    let response = sent.map_err(|mut error| {
-        let untouched = error.take_message().is_some() || is_of_connection(error.error());
-        Stumbled {
-            failure: failure(error.error()),
-            untouched,
-        }
-    })?;
+    let mut sender = lease.sender().ready().await.map_err(stumbled)?;
+    let bodyless = exchange.body.is_empty();
+    let (response, mut upload) = sender.send_request(request, bodyless).map_err(stumbled)?;
+    // The body is sent as the peer makes room for it, for as long as the upload is held. What
+    // goes wrong with it is told by the response.
+    let _told = bodyless || upload.send_data(exchange.body.clone(), true).is_ok();
+    let response = response.await.map_err(stumbled)?;
     *first_byte = Some(Instant::now());
+    lease.answer();
     receive(response, limits).await.map_err(touched)
 }
 
-fn request(exchange: &Exchange<'_>, standing: &Standing) -> Result<Request<Full<Bytes>>, Failure> {
+fn request(exchange: &Exchange<'_>, standing: &Standing) -> Result<Request<()>, Failure> {
     let invalid = || Failure::ProtocolError("the request cannot be sent over HTTP/2");
-    let mut request = Request::new(Full::new(exchange.body.clone()));
+    let mut request = Request::new(());
     *request.method_mut() = exchange.method.clone();
     *request.version_mut() = Version::HTTP_2;
     *request.uri_mut() = Uri::try_from(exchange.target.as_str()).map_err(|_| invalid())?;
@@ -64,7 +65,7 @@ fn request(exchange: &Exchange<'_>, standing: &Standing) -> Result<Request<Full<
     Ok(request)
 }
 
-async fn receive(response: Response<Incoming>, limits: &Limits) -> Result<Reply, Failure> {
+async fn receive(response: Response<RecvStream>, limits: &Limits) -> Result<Reply, Failure> {
     let (head, mut incoming) = response.into_parts();
     if size(&head.headers) > limits.max_header_bytes {
         return Err(Failure::HeadersTooLarge);
@@ -72,14 +73,13 @@ async fn receive(response: Response<Incoming>, limits: &Limits) -> Result<Reply,
     let mut body = BytesMut::new();
     let mut truncated = false;
     // Leaving early drops the stream, which resets it and leaves the connection to the others.
-    while !truncated && let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| failure(&error))?;
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
+    while !truncated && let Some(data) = incoming.data().await {
+        let data = data.map_err(|error| failure(&error))?;
         let room = limits.max_body_bytes - body.len();
         truncated = data.len() > room;
         body.extend_from_slice(&data[..data.len().min(room)]);
+        // Fails only when the stream has ended, and then nothing more is asked for.
+        let _ended = incoming.flow_control().release_capacity(data.len());
     }
     Ok(Reply {
         status: head.status.as_u16(),
@@ -96,36 +96,19 @@ fn size(headers: &HeaderMap) -> usize {
         .sum()
 }
 
-/// Names a failure by the types in its chain of causes.
-pub(super) fn failure(error: &hyper::Error) -> Failure {
-    if let Some(io) = cause::<std::io::Error>(error) {
+/// Names a failure by its kind.
+pub(super) fn failure(error: &h2::Error) -> Failure {
+    if let Some(io) = error.get_io() {
         return Failure::from_io(io);
     }
-    match cause::<h2::Error>(error) {
-        Some(error) if error.is_io() => Failure::Reset,
-        Some(error) if error.is_remote() && (error.is_reset() || error.is_go_away()) => {
-            Failure::Reset
-        }
-        Some(_) => Failure::ProtocolError("HTTP/2"),
-        None => Failure::ClosedEarly,
+    if error.is_remote() && (error.is_reset() || error.is_go_away()) {
+        return Failure::Reset;
     }
+    Failure::ProtocolError("HTTP/2")
 }
 
 /// Whether it was the connection that ended and not this exchange, or the peer says that it has
 /// not acted on the request (RFC 9113 §8.7).
-fn is_of_connection(error: &hyper::Error) -> bool {
-    cause::<h2::Error>(error).is_none_or(|error| {
-        error.is_io() || error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM)
-    })
-}
-
-fn cause<E: std::error::Error + 'static>(error: &hyper::Error) -> Option<&E> {
-    let mut next = error.source();
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+fn is_of_connection(error: &h2::Error) -> bool {
+    error.is_io() || error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM)
 }

@@ -1,20 +1,17 @@
 //! The HTTP/2 connections that are open, and how many exchanges each carries.
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::client::conn::http2::{Builder, SendRequest};
-use hyper::rt::Executor;
-use hyper_util::rt::TokioIo;
+use h2::client::{Builder, Connection, SendRequest};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::failure::Failure;
@@ -22,50 +19,89 @@ use crate::pool::Key;
 use crate::settings::Limits;
 use crate::stream::Stream;
 
-/// Exchanges on one connection at once; beyond that another connection is made. Servers commonly
-/// allow 100 or more.
+/// Exchanges on one connection at once, if its server allows that many; beyond that another
+/// connection is made.
 const MAX_STREAMS: usize = 100;
 /// What a peer may have in flight to us on one stream: no more of a body is kept than this.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 1 << 20;
+/// How long a connection that nobody needs any more may take to say goodbye.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection on which HTTP/2 has begun.
+pub(crate) struct Begun {
+    sender: SendRequest<Bytes>,
+    ended: Arc<AtomicBool>,
+    needed: DropGuard,
+}
 
 /// One connection.
 pub(crate) struct Shared {
-    sender: SendRequest<Full<Bytes>>,
+    key: Key,
+    sender: SendRequest<Bytes>,
     address: SocketAddr,
     streams: AtomicUsize,
     idle_since: Mutex<Instant>,
+    /// An answer has come, and with it the server's settings: others may use the connection.
+    proven: AtomicBool,
+    /// An exchange ended here without an answer. Perhaps only its receiver hangs, but perhaps the
+    /// connection is dead, so nobody else is made to wait on it.
+    retired: AtomicBool,
+    ended: Arc<AtomicBool>,
+    _needed: DropGuard,
 }
 
 /// The right to make one exchange on a connection.
-pub(crate) struct Lease(Arc<Shared>);
+pub(crate) struct Lease {
+    shared: Arc<Shared>,
+    answered: AtomicBool,
+}
 
 impl Lease {
-    pub(crate) fn sender(&self) -> SendRequest<Full<Bytes>> {
-        self.0.sender.clone()
+    pub(crate) fn sender(&self) -> SendRequest<Bytes> {
+        self.shared.sender.clone()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.0.address
+        self.shared.address
+    }
+
+    /// Says that an answer has begun.
+    pub(crate) fn answer(&self) {
+        self.answered.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        *self.0.idle_since.lock() = Instant::now();
-        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+        if !*self.answered.get_mut() {
+            self.shared.retired.store(true, Ordering::Relaxed);
+        }
+        *self.shared.idle_since.lock() = Instant::now();
+        self.shared.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Shared {
+    fn is_closed(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) || self.retired.load(Ordering::Relaxed)
+    }
+
+    /// A stream beyond the server's limit would wait for others to end, however long they take.
     fn has_room(&self) -> bool {
-        !self.sender.is_closed() && self.streams.load(Ordering::Relaxed) < MAX_STREAMS
+        let streams = self.streams.load(Ordering::Relaxed);
+        !self.is_closed()
+            && self.proven.load(Ordering::Relaxed)
+            && streams < MAX_STREAMS.min(self.sender.current_max_send_streams())
     }
 
     /// Counts are changed under the list's lock, so that no two leases take the last place.
     fn lease(self: &Arc<Self>) -> Lease {
         self.streams.fetch_add(1, Ordering::Relaxed);
-        Lease(Arc::clone(self))
+        Lease {
+            shared: Arc::clone(self),
+            answered: AtomicBool::new(false),
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -74,13 +110,14 @@ impl Shared {
 
     fn is_spent(&self, now: Instant, idle_timeout: Duration) -> bool {
         let idle_for = now.saturating_duration_since(*self.idle_since.lock());
-        self.sender.is_closed() || (self.is_idle() && idle_for >= idle_timeout)
+        self.is_closed() || (self.is_idle() && idle_for >= idle_timeout)
     }
 }
 
 type ByKey = HashMap<Key, SmallVec<[Arc<Shared>; 1]>>;
 
-/// The HTTP/2 connections of one client. A connection ends when its last sender is dropped.
+/// The HTTP/2 connections of one client. A connection ends when its last lease and its place in
+/// the list are gone.
 pub(crate) struct SharedConnections {
     by_key: Mutex<ByKey>,
     idle_timeout: Duration,
@@ -100,39 +137,49 @@ impl SharedConnections {
     pub(crate) fn lease(&self, key: &Key) -> Option<Lease> {
         let mut by_key = self.by_key.lock();
         let shared = by_key.get_mut(key)?;
-        shared.retain(|shared| !shared.sender.is_closed());
+        shared.retain(|shared| !shared.is_closed());
         shared
             .iter()
             .find(|shared| shared.has_room())
             .map(Shared::lease)
     }
 
-    /// Adds a connection, or drops it when another exchange has meanwhile made one with room.
-    pub(crate) fn add(
-        &self,
-        key: Key,
-        sender: SendRequest<Full<Bytes>>,
-        address: SocketAddr,
-    ) -> Lease {
+    /// Adds a connection and gives its first place.
+    pub(crate) fn add(&self, key: Key, begun: Begun, address: SocketAddr) -> Lease {
         let now = Instant::now();
-        let mut by_key = self.by_key.lock();
-        if let Some(other) = by_key
-            .get(&key)
-            .and_then(|all| all.iter().find(|s| s.has_room()))
-        {
-            return other.lease();
-        }
-        make_room(&mut by_key, self.max_idle, now, self.idle_timeout);
-        let streams = AtomicUsize::new(0);
         let shared = Arc::new(Shared {
-            sender,
+            key,
+            sender: begun.sender,
             address,
-            streams,
+            streams: AtomicUsize::new(0),
             idle_since: Mutex::new(now),
+            proven: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+            ended: begun.ended,
+            _needed: begun.needed,
         });
+        let mut by_key = self.by_key.lock();
+        make_room(&mut by_key, self.max_idle, now, self.idle_timeout);
         let lease = shared.lease();
-        by_key.entry(key).or_default().push(shared);
+        let all = by_key.entry(shared.key.clone()).or_default();
+        all.push(shared);
         lease
+    }
+
+    /// After an exchange: if it had an answer others may use the connection, or it ends here when
+    /// another, made at the same time, has room for all of them.
+    pub(crate) fn settle(&self, lease: &Lease) {
+        let shared = &lease.shared;
+        let answered = lease.answered.load(Ordering::Relaxed);
+        if !answered || shared.proven.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(all) = self.by_key.lock().get_mut(&shared.key) {
+            let is_other = |other: &Arc<Shared>| !Arc::ptr_eq(other, shared);
+            if all.iter().any(|other| is_other(other) && other.has_room()) {
+                all.retain(|other| is_other(other));
+            }
+        }
     }
 
     /// Lets go of what is closed or has been idle for too long.
@@ -152,7 +199,7 @@ impl SharedConnections {
         by_key
             .values()
             .flatten()
-            .filter(|shared| shared.is_idle())
+            .filter(|shared| shared.is_idle() && !shared.is_closed())
             .count()
     }
 }
@@ -184,29 +231,36 @@ pub(crate) async fn shake_hands(
     stream: Stream,
     limits: &Limits,
     tasks: &TaskTracker,
-) -> Result<SendRequest<Full<Bytes>>, Failure> {
+) -> Result<Begun, Failure> {
     let header_list = u32::try_from(limits.max_header_bytes * 2).unwrap_or(u32::MAX);
-    let (sender, connection) = Builder::new(Spawner(tasks.clone()))
-        .initial_stream_window_size(STREAM_WINDOW)
+    let (sender, connection) = Builder::new()
+        .enable_push(false)
+        .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(header_list)
-        .handshake(TokioIo::new(stream))
+        .handshake(stream)
         .await
         .map_err(|error| super::exchange::failure(&error))?;
-    // Every exchange learns of the connection's end by itself.
-    tasks.spawn(async move { drop(connection.await) });
-    Ok(sender)
+    let (ended, needed) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
+    tasks.spawn(run(connection, needed.clone(), Arc::clone(&ended)));
+    Ok(Begun {
+        sender,
+        ended,
+        needed: needed.drop_guard(),
+    })
 }
 
-/// Spawns hyper's own tasks where shutdown can wait for them.
-#[derive(Clone)]
-struct Spawner(TaskTracker);
-
-impl<F> Executor<F> for Spawner
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        self.0.spawn(future);
+/// Every exchange learns of the connection's end by itself. A peer that does not read must not
+/// keep the connection when nobody needs it any more.
+async fn run(
+    connection: Connection<Stream, Bytes>,
+    unneeded: CancellationToken,
+    ended: Arc<AtomicBool>,
+) {
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = &mut connection => {}
+        () = unneeded.cancelled() => drop(timeout(FAREWELL, connection).await),
     }
+    ended.store(true, Ordering::Relaxed);
 }

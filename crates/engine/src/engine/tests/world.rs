@@ -1,20 +1,22 @@
 //! A world in small around an engine: a store whose answers take their time, and endpoints that fail.
 
+mod judging;
+mod network;
+mod store;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringbolt_model::{
-    AppId, DeliveryKey, EndpointId, FinalReason, Message, MessageId, Timestamp, Trigger,
-};
+use ringbolt_model::{AppId, DeliveryKey, EndpointId, Message, MessageId, Timestamp, Trigger};
 
 use crate::random::Random;
 use crate::{
-    Action, Change, Decision, Endpoints, Engine, Failure, Hold, Input, LaneSettings, Outcome,
-    Settings, Start, StoredDelivery, Target, Verdict,
+    Action, Change, Decision, Endpoints, Engine, Input, LaneSettings, Settings, Start, Target,
 };
+use store::known_after;
 
 pub(super) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -371,16 +373,6 @@ impl World {
         self.at(at, event);
     }
 
-    fn set(&mut self, key: DeliveryKey, known: Known) {
-        let before = self.deliveries.insert(key, known);
-        if let Some(Known::Row { due, .. }) = before {
-            self.rows.remove(&(key.endpoint, due, key.message));
-        }
-        if let Known::Row { due, .. } = known {
-            self.rows.insert((key.endpoint, due, key.message));
-        }
-    }
-
     fn happen(&mut self, event: Event) {
         match event {
             Event::Commit {
@@ -425,126 +417,6 @@ impl World {
             } => self.read_page(endpoint, limit, bytes),
             Event::WriteSpill { deliveries } => self.write_spill(&deliveries),
         }
-    }
-
-    fn commit(&mut self, message: Arc<Message>, fresh: Endpoints, stored: Endpoints) {
-        self.messages.insert(message.id, Arc::clone(&message));
-        for endpoint in &fresh {
-            self.set(
-                DeliveryKey {
-                    message: message.id,
-                    endpoint: *endpoint,
-                },
-                Known::Fresh,
-            );
-        }
-        for endpoint in &stored {
-            let gone = self.endpoints[endpoint].removed;
-            let row = Known::Row {
-                due: self.now,
-                attempts: 0,
-                trigger: Trigger::Scheduled,
-            };
-            let known = if gone {
-                Known::Ended(Change::Cancelled)
-            } else {
-                row
-            };
-            self.set(
-                DeliveryKey {
-                    message: message.id,
-                    endpoint: *endpoint,
-                },
-                known,
-            );
-        }
-        // They are told in the order of their commits.
-        self.last_told = self.last_told.max(self.now + self.millis(0, 1));
-        self.at(
-            self.last_told,
-            Event::Tell(Input::Committed {
-                message,
-                fresh,
-                stored,
-            }),
-        );
-    }
-
-    fn write_spill(&mut self, deliveries: &[DeliveryKey]) {
-        let mut due = self.now;
-        for key in deliveries {
-            due = START + Duration::from_micros(key.message.raw());
-            let gone = self.endpoints[&key.endpoint].removed;
-            let row = Known::Row {
-                due,
-                attempts: 0,
-                trigger: Trigger::Scheduled,
-            };
-            self.set(
-                *key,
-                if gone {
-                    Known::Ended(Change::Cancelled)
-                } else {
-                    row
-                },
-            );
-        }
-        let target = self.endpoints[&deliveries[0].endpoint].target.clone();
-        self.soon(
-            0,
-            2,
-            Event::Tell(Input::Stored {
-                target,
-                due,
-                manual: false,
-            }),
-        );
-    }
-
-    fn read_page(&mut self, endpoint: EndpointId, limit: usize, mut bytes: usize) {
-        self.reads += 1;
-        if self.loads_fail {
-            return self.soon(0, 2, Event::Tell(Input::LoadFailed { endpoint }));
-        }
-        let all = (endpoint, Timestamp::default(), MessageId::from(0))
-            ..(endpoint, Timestamp::FAR_FUTURE, MessageId::from(0));
-        let mut deliveries = Vec::new();
-        let (mut next_due, mut more) = (None, false);
-        for (_, due, message) in self.rows.range(all) {
-            let message = &self.messages[message];
-            let size = message.payload.as_ref().map_or(0, |payload| payload.len());
-            if *due > self.now {
-                next_due = Some(*due);
-                break;
-            }
-            if deliveries.len() == limit || (!deliveries.is_empty() && size > bytes) {
-                more = true;
-                break;
-            }
-            bytes = bytes.saturating_sub(size);
-            let key = DeliveryKey {
-                message: message.id,
-                endpoint,
-            };
-            let Known::Row {
-                attempts, trigger, ..
-            } = self.deliveries[&key]
-            else {
-                panic!("the index has a row that is none")
-            };
-            deliveries.push(StoredDelivery {
-                message: Arc::clone(message),
-                attempts,
-                trigger,
-            });
-        }
-        let loaded = Input::Loaded {
-            endpoint,
-            deliveries,
-            next_due,
-            more,
-        };
-        self.soon(0, 3, Event::Tell(loaded));
     }
 
     fn act(&mut self, out: Vec<Action>) {
@@ -598,147 +470,4 @@ impl World {
             self.engine.audit();
         }
     }
-
-    fn start(&mut self, start: Start) {
-        self.starts += 1;
-        self.started.push(start.delivery.message.raw());
-        let key = start.delivery;
-        let endpoint = self.endpoints.get_mut(&key.endpoint).unwrap();
-        let settings = &endpoint.target.settings;
-        assert!(
-            !endpoint.removed && !settings.disabled,
-            "{key:?} starts, but its lane is closed"
-        );
-        match self.deliveries[&key] {
-            Known::Fresh => assert!(start.fresh && start.attempts == 0),
-            Known::Row { attempts, due, .. } => {
-                assert!(!start.fresh, "{key:?} has a row");
-                assert_eq!(start.attempts, attempts, "{key:?}");
-                assert!(due <= self.now, "{key:?} is not due");
-            }
-            Known::Ended(_) => panic!("{key:?} has ended"),
-        }
-        if let Some(rate) = settings.rate {
-            keep_rate(&mut endpoint.starts, rate.get(), self.now);
-        }
-        let cap = settings
-            .concurrency
-            .map_or(self.settings.concurrency_max, NonZeroU16::get);
-        if let Some((rate, starts)) = self.app_rates.get_mut(&endpoint.target.app) {
-            keep_rate(starts, u32::from(*rate), self.now);
-        }
-        let took = match endpoint.mode {
-            Mode::Good(millis) => Duration::from_millis(millis),
-            Mode::Hangs => TIMEOUT,
-            _ => Duration::from_millis(5),
-        };
-        let of_lane = *self
-            .of_lane
-            .entry(key.endpoint)
-            .and_modify(|n| *n += 1)
-            .or_insert(1);
-        assert!(of_lane <= usize::from(cap), "{of_lane} in flight");
-        let twice = self.in_flight.insert(key, (start, self.now));
-        assert_eq!(twice, None, "{key:?} is twice in flight");
-        self.at(self.now + took, Event::Answer { delivery: key });
-    }
-
-    fn answer(&mut self, delivery: DeliveryKey) {
-        let (start, at) = self.in_flight.remove(&delivery).unwrap();
-        *self.of_lane.get_mut(&delivery.endpoint).unwrap() -= 1;
-        let endpoint = &self.endpoints[&delivery.endpoint];
-        let none = Failure::default();
-        let outcome = match endpoint.mode {
-            Mode::Good(_) => Outcome::Success,
-            Mode::Fails | Mode::Hangs => Outcome::Failure(none),
-            Mode::Gone => Outcome::Failure(Failure { gone: true, ..none }),
-            Mode::Asks(seconds, lane) => {
-                let wait = Duration::from_secs(seconds);
-                Outcome::Failure(Failure {
-                    hold: Some(Hold { wait, lane }),
-                    ..none
-                })
-            }
-        };
-        let removed = endpoint.removed;
-        let mut out = Vec::new();
-        let verdict = Verdict {
-            outcome,
-            took: self.now.since(at),
-        };
-        let decision = self.engine.finished(self.now, delivery, verdict, &mut out);
-        assert_eq!(decision.fresh, start.fresh);
-        self.judge(&start, outcome, removed, decision.change);
-        if decision.change == Change::Delivered {
-            self.arrived.push(delivery);
-        }
-        if decision.change != Change::Waits {
-            self.soon(1, 5, Event::Record { delivery, decision });
-        }
-        self.act(out);
-    }
-
-    /// Whether the engine's decision is as the rules say.
-    fn judge(&self, start: &Start, outcome: Outcome, removed: bool, change: Change) {
-        let waits = self.settings.schedule.waits();
-        let failure = match outcome {
-            _ if removed => return assert_eq!(change, Change::Cancelled),
-            Outcome::Success => return assert_eq!(change, Change::Delivered),
-            Outcome::Failure(failure) => failure,
-        };
-        if failure.gone {
-            let attempts = start.attempts + u32::from(!start.probe);
-            return assert_eq!(
-                change,
-                Change::Retry {
-                    at: self.now,
-                    attempts
-                }
-            );
-        }
-        if start.probe {
-            return assert_eq!(change, Change::Waits);
-        }
-        let Some(wait) = waits.get(start.attempts as usize) else {
-            return assert_eq!(change, Change::Failed(FinalReason::Exhausted));
-        };
-        let Change::Retry { at, attempts } = change else {
-            panic!("{change:?}")
-        };
-        assert_eq!(attempts, start.attempts + 1);
-        let asked = failure.hold.map_or(Duration::ZERO, |hold| hold.wait);
-        let waited = at.since(self.now);
-        let slack = Duration::from_micros(2);
-        assert!(waited + slack >= wait.mul_f64(0.8).max(asked), "{waited:?}");
-        assert!(waited <= wait.mul_f64(1.2).max(asked) + slack, "{waited:?}");
-    }
-}
-
-fn known_after(before: Known, change: Change) -> Known {
-    match change {
-        // The endpoint was deleted meanwhile.
-        _ if before == Known::Ended(Change::Cancelled) => before,
-        Change::Retry { at, attempts } => Known::Row {
-            due: at,
-            attempts,
-            trigger: Trigger::Scheduled,
-        },
-        ended => Known::Ended(ended),
-    }
-}
-
-/// No ten seconds hold more than eleven seconds' worth.
-fn keep_rate(starts: &mut VecDeque<Timestamp>, rate: u32, now: Timestamp) {
-    starts.push_back(now);
-    while starts
-        .front()
-        .is_some_and(|start| *start + Duration::from_secs(10) <= now)
-    {
-        starts.pop_front();
-    }
-    assert!(
-        starts.len() <= 11 * rate as usize,
-        "{} starts at {rate} per second",
-        starts.len()
-    );
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_model::{
-    ApiKey, AppId, DeliveryState, EndpointId, FinalReason, MessageId, Role, Timestamp,
+    ApiKey, AppId, DeliveryState, DisableReason, EndpointId, FinalReason, MessageId, Role,
+    Timestamp,
 };
 
 use super::{Bench, Ground, run};
@@ -23,6 +24,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         make,
         content_goes_when_its_time_is_over,
         messages_go_when_retention_is_over,
+        what_is_still_to_be_tried_outlives_retention,
         nothing_within_retention_goes,
         what_is_in_memory_outlives_retention,
         a_deleted_endpoint_is_owed_nothing,
@@ -155,6 +157,15 @@ async fn messages_go_when_retention_is_over(bench: &Bench) {
     bench
         .settle(app, (young, endpoint), true, Settled::Delivered)
         .await;
+    assert_eq!(tidy(bench, bench.now()).await, 0, "tries are left");
+    assert!(exists(bench, app, parked).await && exists(bench, app, wide).await);
+    for parks in targets.iter().chain([&endpoint]) {
+        let disabled = bench
+            .store
+            .disable_endpoint(*parks, DisableReason::Failing, bench.now());
+        assert_eq!(disabled.await, Ok(true));
+    }
+    bench.pass(Duration::from_secs(60));
     let parked_deliveries = 1 + targets.len();
     assert_eq!(
         tidy(bench, bench.now()).await,
@@ -169,6 +180,41 @@ async fn messages_go_when_retention_is_over(bench: &Bench) {
     assert_eq!(gone.map(|_| ()), Err(StoreError::NotFound));
     assert_eq!(owed(bench, endpoint).await, 1);
     assert_eq!(bench.store.pending().await, Ok(0));
+}
+
+async fn what_is_still_to_be_tried_outlives_retention(bench: &Bench) {
+    let app = bench.app().await;
+    let (endpoint, parks) = (bench.endpoint(app).await, bench.endpoint(app).await);
+    let kept = bench.accepted_stored(app, &[parks, endpoint]).await;
+    let over = bench.accepted_stored(app, &[parks]).await;
+    let disabled = bench
+        .store
+        .disable_endpoint(parks, DisableReason::Manual, bench.now());
+    assert_eq!(disabled.await, Ok(true));
+    // Not much: counters go by the hour, and those of this one are still there.
+    bench.pass(RETENTION + Duration::from_secs(60));
+    assert_eq!(tidy(bench, bench.now()).await, 1, "one was parked alone");
+    assert!(!exists(bench, app, over).await);
+    let read = bench.store.message(app, MessageRef::Id(kept), true).await;
+    assert!(read.is_ok_and(|message| message.payload.is_some()));
+    assert_eq!(bench.due(endpoint).await, [kept]);
+    let counted = async || {
+        let (since, until) = (super::START, bench.now());
+        let counts = bench.store.endpoint_counts(parks, since, until).await;
+        counts.expect("counted").fail
+    };
+    assert_eq!(counted().await, 1);
+    bench
+        .settle(app, (kept, endpoint), false, Settled::Delivered)
+        .await;
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(
+        tidy(bench, bench.now()).await,
+        1,
+        "the parked one has ended"
+    );
+    assert!(!exists(bench, app, kept).await);
+    assert_eq!(counted().await, 2);
 }
 
 async fn nothing_within_retention_goes(bench: &Bench) {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Bounds;
 use super::budget::Budget;
-use super::messages::remove_part;
+use super::messages::{Ended, remove_part};
 
 pub(super) const NEXT: &str = "SELECT id FROM application INDEXED BY application_deleted \
     WHERE deleted_at IS NOT NULL AND (deleted_at, id) > (?1, ?2) ORDER BY deleted_at, id LIMIT 1";
@@ -67,7 +67,7 @@ fn remove_messages(
         match next {
             None => return Ok(Left::Nothing),
             Some(message) if message > bounds.message => return Ok(Left::Unfolded),
-            Some(message) => remove_part(tx, budget, message)?,
+            Some(message) => remove_part(tx, budget, message, Ended::Forget)?,
         };
         budget.spend(1);
     }

@@ -1,6 +1,8 @@
 //! Messages past retention, with their deliveries and attempts; and content whose time is over.
 
-use ringbolt_model::FinalReason;
+use std::time::Duration;
+
+use ringbolt_model::{FinalReason, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Bounds;
@@ -10,8 +12,11 @@ use crate::sqlite::log::rows::{reason_column, targets, to_column};
 
 pub(super) const EXPIRED_CONTENT: &str = "SELECT id, targets FROM message INDEXED BY message_by_expiry \
     WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1";
-pub(super) const OLDEST: &str = "SELECT id, EXISTS (SELECT 1 FROM open_message o WHERE o.id = m.id) \
-    FROM message m NOT INDEXED WHERE m.id > ?1 AND m.id < ?2 AND m.id <= ?3 ORDER BY m.id LIMIT 1";
+pub(super) const OLDEST: &str = "SELECT id, EXISTS (SELECT 1 FROM open_message o WHERE o.id = m.id), \
+    targets FROM message m NOT INDEXED WHERE m.id > ?1 AND m.id < ?2 AND m.id <= ?3 ORDER BY m.id LIMIT 1";
+pub(super) const TO_BE_TRIED: &str = "SELECT 1 FROM delivery d JOIN endpoint e ON e.id = d.endpoint_id \
+    WHERE d.endpoint_id = ?1 AND d.message_id = ?2 AND d.state = 0 \
+    AND e.disabled_since IS NULL AND e.deleted_at IS NULL";
 pub(super) const OLD_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt NOT INDEXED \
     WHERE id < ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
 pub(super) const ITS_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt INDEXED BY attempt_by_message \
@@ -63,11 +68,18 @@ fn end_deliveries(tx: &Connection, message: i64, owed: &[u8]) -> rusqlite::Resul
     Ok(ended)
 }
 
-/// The walk through messages past retention. Those with deliveries in memory are passed by until the
-/// next walk.
+/// How often messages that were kept for what is still to be tried are looked at again.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// The walk through messages past retention. Those with deliveries in memory are passed by, and so are
+/// those with deliveries that are still to be tried; what is parked ends with its message.
 #[derive(Debug, Default)]
 pub(super) struct OldMessages {
     passed: i64,
+    /// A message, and how many bytes of its targets were looked at.
+    looked_at: (i64, usize),
+    /// When messages that were kept are looked at again, if there are any.
+    again: Option<Timestamp>,
 }
 
 impl OldMessages {
@@ -81,21 +93,83 @@ impl OldMessages {
             let found = tx
                 .prepare_cached(OLDEST)?
                 .query_row([self.passed, bounds.oldest_id(), bounds.message], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                    Ok((row.get(0)?, row.get(1)?, row.get::<_, Vec<u8>>(2)?))
                 })
                 .optional()?;
-            match found {
-                None => {
-                    self.passed = 0;
-                    return Ok(());
-                }
-                Some((message, true)) => self.passed = message,
-                Some((message, false)) => budget.expired += remove_part(tx, budget, message)?,
-            }
             budget.spend(1);
+            let Some((message, open, owed)) = found else {
+                self.begin_again(bounds.now);
+                return Ok(());
+            };
+            match self.standing(tx, budget, message, open, &owed)? {
+                Standing::Unknown => return Ok(()),
+                Standing::InMemory => self.passed = message,
+                Standing::ToBeTried => {
+                    self.passed = message;
+                    self.again.get_or_insert(bounds.now + EVERY);
+                }
+                Standing::Over => budget.expired += remove_part(tx, budget, message, Ended::Count)?,
+            }
         }
         Ok(())
     }
+
+    /// Whether a message may go. Of many targets some are looked at in this step, others in the next.
+    fn standing(
+        &mut self,
+        tx: &Connection,
+        budget: &mut Budget<'_>,
+        message: i64,
+        open: bool,
+        owed: &[u8],
+    ) -> rusqlite::Result<Standing> {
+        if open {
+            return Ok(Standing::InMemory);
+        }
+        if self.looked_at.0 != message {
+            self.looked_at = (message, 0);
+        }
+        let mut to_be_tried = tx.prepare_cached(TO_BE_TRIED)?;
+        while self.looked_at.1 < owed.len() {
+            if !budget.is_left() {
+                return Ok(Standing::Unknown);
+            }
+            let from = self.looked_at.1;
+            let part = &owed[from..owed.len().min(from + PART)];
+            for endpoint in targets(part).map(to_column) {
+                if to_be_tried.exists([endpoint, message])? {
+                    return Ok(Standing::ToBeTried);
+                }
+            }
+            self.looked_at.1 += part.len();
+            budget.spend(part.len() / 64);
+        }
+        Ok(Standing::Over)
+    }
+
+    /// At the end of the walk: what was passed by is looked at again, if kept for long only after a while.
+    fn begin_again(&mut self, now: Timestamp) {
+        self.looked_at = (0, 0);
+        let soon = |at| now < at && at <= now + EVERY;
+        if !self.again.is_some_and(soon) {
+            (self.passed, self.again) = (0, None);
+        }
+    }
+}
+
+/// How many bytes of targets are looked at between two looks at the clock.
+const PART: usize = 8 * 100;
+
+/// Whether a message past retention may go.
+enum Standing {
+    /// There was no time to find out.
+    Unknown,
+    /// Some of its deliveries are in memory.
+    InMemory,
+    /// Some of its deliveries have tries left.
+    ToBeTried,
+    /// Nothing will be tried any more.
+    Over,
 }
 
 /// Removes attempts past retention whose message is gone: they ended when it was removed.
@@ -125,6 +199,7 @@ pub(super) fn remove_part(
     tx: &Connection,
     budget: &mut Budget<'_>,
     message: i64,
+    ended: Ended,
 ) -> rusqlite::Result<usize> {
     let most = budget.part();
     let made = attempts(tx, ITS_ATTEMPTS, params![message, most as i64])?;
@@ -138,7 +213,7 @@ pub(super) fn remove_part(
         .query_row([message], |row| row.get(0))?;
     let part = owed.split_off(owed.len().saturating_sub(8 * most) / 8 * 8);
     budget.spend(part.len() / 8);
-    let pending = remove_deliveries(tx, message, &part)?;
+    let pending = remove_deliveries(tx, message, &part, ended)?;
     if owed.is_empty() {
         tx.prepare_cached("DELETE FROM message WHERE id = ?1")?
             .execute([message])?;
@@ -151,20 +226,41 @@ pub(super) fn remove_part(
     Ok(pending)
 }
 
-fn remove_deliveries(tx: &Connection, message: i64, part: &[u8]) -> rusqlite::Result<usize> {
+/// What the pending deliveries of a message that goes have come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// They have failed, and count as that.
+    Count,
+    /// Nobody will ask: their endpoints are gone.
+    Forget,
+}
+
+fn remove_deliveries(
+    tx: &Connection,
+    message: i64,
+    part: &[u8],
+    ended: Ended,
+) -> rusqlite::Result<usize> {
     let mut row = tx.prepare_cached(
         "DELETE FROM delivery WHERE endpoint_id = ?1 AND message_id = ?2 RETURNING state = 0",
     )?;
     let mut entry = tx.prepare_cached(
         "DELETE FROM message_by_endpoint WHERE endpoint_id = ?1 AND message_id = ?2",
     )?;
+    let mut tallies = Tallies::default();
     let mut pending = 0;
     for endpoint in targets(part).map(to_column) {
         let was: Option<bool> = row
             .query_row([endpoint, message], |row| row.get(0))
             .optional()?;
-        pending += usize::from(was == Some(true));
+        if was == Some(true) {
+            pending += 1;
+            tallies.of(endpoint, message).fail += 1;
+        }
         entry.execute([endpoint, message])?;
+    }
+    if ended == Ended::Count {
+        tallies.add(tx)?;
     }
     Ok(pending)
 }

@@ -5,12 +5,16 @@ use crate::sqlite::log::statements::Expected;
 
 pub(in crate::sqlite) fn all() -> Vec<Expected> {
     let by_key: &[&str] = &["USING INTEGER PRIMARY KEY"];
-    let listed: [(&str, &'static [&'static str]); 10] = [
+    let listed: [(&str, &'static [&'static str]); 11] = [
         (
             messages::EXPIRED_CONTENT,
             &["message_by_expiry (expires_at"],
         ),
         (messages::OLDEST, by_key),
+        (
+            messages::TO_BE_TRIED,
+            &["PRIMARY KEY (endpoint_id=? AND message_id=?)"],
+        ),
         (messages::OLD_ATTEMPTS, by_key),
         (
             messages::ITS_ATTEMPTS,

@@ -143,3 +143,13 @@ def test_strangers_are_not_found(svix, story):
         svix.message_attempt.resend(app, messages[0], "ep_" + "0" * 27)
     with refused(404, "not_found"):
         svix.message_attempt.list_by_msg(app, "msg_" + "0" * 27)
+
+
+def test_attempts_of_an_endpoint_come_with_their_messages(svix, app, receiver):
+    made = svix.endpoint.create(app, EndpointIn(url=receiver.url())).id
+    sent = svix.message.create(app, MessageIn(event_type="w.m", payload={"secret": 1}, channels=["c"])).id
+    options = MessageAttemptListByEndpointOptions(with_msg=True)
+    listed = eventually(lambda: svix.message_attempt.list_by_endpoint(app, made, options).data)
+    message = listed[0].msg
+    assert (message.id, message.event_type, message.channels, message.payload) == (sent, "w.m", ["c"], {})
+    assert svix.message_attempt.list_by_endpoint(app, made).data[0].msg is None

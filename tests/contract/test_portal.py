@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from svix.api import AppPortalAccessIn, ApplicationIn, EndpointIn, EventTypeIn, MessageIn
+from svix.models import ApplicationTokenExpireIn, AppPortalCapability
 
 from harness.sdk import refused
 from harness.server import Server
@@ -71,6 +72,43 @@ def test_logout_ends_the_token(svix, portal, app):
     assert portal.authentication.logout() is None
     with refused(401):
         portal.endpoint.list(app)
+
+
+def test_a_portal_is_limited_as_the_sdk_asked(svix, sdk_as, api, app):
+    made = svix.endpoint.create(app, EndpointIn(url="http://127.0.0.1:9/")).id
+    reading = sdk_as(svix.authentication.app_portal_access(app, AppPortalAccessIn(read_only=True)).token)
+    assert reading.endpoint.get(app, made).id == made
+    with refused(403):
+        reading.endpoint.get_secret(app, made)
+    with refused(403):
+        reading.endpoint.delete(app, made)
+    asked = AppPortalAccessIn(capabilities=[AppPortalCapability.VIEW_BASE, AppPortalCapability.VIEW_ENDPOINT_SECRET])
+    viewing = sdk_as(svix.authentication.app_portal_access(app, asked).token)
+    assert viewing.endpoint.get_secret(app, made).key
+    with refused(403):
+        viewing.endpoint.delete(app, made)
+
+
+def test_expire_all_ends_the_tokens_of_a_session(svix, sdk_as, app):
+    one, two = (
+        sdk_as(svix.authentication.app_portal_access(app, AppPortalAccessIn(session_id=name)).token) for name in ("s-1", "s-2")
+    )
+    assert one.endpoint.list(app).data == two.endpoint.list(app).data == []
+    svix.authentication.expire_all(app, ApplicationTokenExpireIn(session_ids=["s-1"]))
+    with refused(401):
+        one.endpoint.list(app)
+    assert two.endpoint.list(app).data == []
+
+
+def test_flags_show_event_types(svix, sdk_as, app):
+    svix.event_type.create(EventTypeIn(name="flagged.type", description="f", feature_flags=["portal-beta"]))
+    with_flag, without = (
+        sdk_as(svix.authentication.app_portal_access(app, AppPortalAccessIn(feature_flags=flags)).token)
+        for flags in (["portal-beta"], [])
+    )
+    assert with_flag.event_type.get("flagged.type").name == "flagged.type"
+    with refused(404):
+        without.event_type.get("flagged.type")
 
 
 def test_a_portal_does_not_see_addresses(svix, portal, api, app, receiver):

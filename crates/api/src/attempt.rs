@@ -2,6 +2,8 @@
 
 mod shape;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,11 +13,12 @@ use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::PageParams;
 use ringbolt_gate::{Answer, Caller, Kind, Permission, Problem, Query, Segments, Turn};
 use ringbolt_model::{AppId, AttemptId, EndpointId};
-use ringbolt_store::{AttemptFilter, Order, StatusClass};
+use ringbolt_store::{AttemptFilter, MessageRef, Order, StatusClass, StoreError};
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::message::MessageOut;
 use crate::room::{Here, Room, attempt_id};
 use crate::status;
 use shape::{MessageAttemptOut, View};
@@ -88,6 +91,7 @@ fn status_class(query: &Query) -> Result<Option<StatusClass>, Problem> {
     params(
         ("app_id" = String, Path, description = "The application's id or uid"),
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
+        ("with_msg" = Option<bool>, Query, description = "Whether messages are shown, without their payloads"),
         PageParams, AttemptParams
     ),
     responses((status = 200, body = Answer<MessageAttemptOut>), Problems)
@@ -111,7 +115,35 @@ async fn list_by_endpoint(
         .endpoint_attempts(endpoint.id, filter, turn.page())
         .await?;
     let show = |attempt| MessageAttemptOut::new(&attempt, view);
-    Ok(Json(turn.answer(found, |attempt| attempt.id, show)))
+    let mut page = turn.answer(found, |attempt| attempt.id, show);
+    if query.flag("with_msg", false)? {
+        page.data = with_messages(&room, app.id, page.data).await?;
+    }
+    Ok(Json(page))
+}
+
+/// The same attempts, each with its message; one that is gone is left out.
+async fn with_messages(
+    room: &Room,
+    app: AppId,
+    attempts: Vec<MessageAttemptOut>,
+) -> Result<Vec<MessageAttemptOut>, Problem> {
+    let mut known = HashMap::new();
+    let mut all = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        let id = attempt.message();
+        if let Entry::Vacant(place) = known.entry(id) {
+            let found = room.store().message(app, MessageRef::Id(id), false).await;
+            place.insert(match found {
+                Ok(message) => Some(MessageOut::new(&message, false)),
+                Err(StoreError::NotFound) => None,
+                Err(error) => return Err(error.into()),
+            });
+        }
+        let message = known.get(&id).cloned().flatten();
+        all.push(attempt.with(message));
+    }
+    Ok(all)
 }
 
 /// List the attempts at a message, newest first.

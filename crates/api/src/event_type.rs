@@ -9,7 +9,9 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
-use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{
+    Answer, Caller, Flags, Input, Kind, Permission, Problem, Query, Segments, Turn,
+};
 use ringbolt_model::{EventType, EventTypeName, Role};
 use ringbolt_store::{Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
@@ -25,8 +27,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
 }
 
 /// Whether a caller sees an event type: those behind a flag are not for every portal.
-fn visible(caller: Caller, event_type: &EventType) -> bool {
-    caller.role != Role::Portal || event_type.feature_flag.is_none()
+fn visible(caller: Caller, flags: &Flags, event_type: &EventType) -> bool {
+    let held = |flag: &String| caller.role != Role::Portal || flags.0.contains(flag);
+    event_type.feature_flag.as_ref().is_none_or(held)
 }
 
 fn name_of(segment: &str) -> Result<EventTypeName, Problem> {
@@ -51,6 +54,7 @@ fn name_of(segment: &str) -> Result<EventTypeName, Problem> {
 async fn list(
     State(room): Here,
     caller: Caller,
+    flags: Flags,
     query: Query,
 ) -> Result<Json<Answer<EventTypeOut>>, Problem> {
     caller.must(Permission::ReadEventTypes)?;
@@ -58,7 +62,9 @@ async fn list(
     let archived = query.flag("include_archived", false)?;
     let with_schemas = query.flag("with_content", false)?;
     let mut found = room.store().event_types(turn.page(), archived).await?;
-    found.items.retain(|event_type| visible(caller, event_type));
+    found
+        .items
+        .retain(|event_type| visible(caller, &flags, event_type));
     let show = |event_type| EventTypeOut::new(event_type, with_schemas);
     Ok(Json(turn.answer(
         found,
@@ -116,12 +122,13 @@ async fn store_new(room: &Room, event_type: EventType) -> Result<(), Problem> {
 async fn get(
     State(room): Here,
     caller: Caller,
+    flags: Flags,
     Segments(name): Segments<String>,
 ) -> Result<Json<EventTypeOut>, Problem> {
     caller.must(Permission::ReadEventTypes)?;
     let found = room.store().event_type(name_of(&name)?).await;
     let event_type = found.map_err(|error| Kind::EventType.or(error, &name))?;
-    if !visible(caller, &event_type) {
+    if !visible(caller, &flags, &event_type) {
         return Err(Problem::missing(Kind::EventType, &name));
     }
     Ok(Json(EventTypeOut::new(event_type, true)))

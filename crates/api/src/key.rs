@@ -182,6 +182,7 @@ async fn create(
         expires_at: input.expires_at,
         last_used_at: None,
         revoked_at: None,
+        portal: None,
     };
     room.store().create_key(key.clone()).await?;
     room.auth.created(token.hash);

@@ -9,9 +9,9 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::token::NewToken;
-use ringbolt_gate::{Caller, Input, Kind, Permission, Problem, Segments};
-use ringbolt_model::{ApiKey, Application, Role};
-use ringbolt_store::{AppRef, StoreError};
+use ringbolt_gate::{Caller, Faults, Input, Kind, Permission, Problem, Segments};
+use ringbolt_model::{ApiKey, Application, Capabilities, Capability, PortalAccess, Role};
+use ringbolt_store::{AppRef, ENDED_AT_ONCE, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,13 +21,12 @@ use crate::room::{Here, Room, app_ref};
 
 /// How long a token works, in seconds.
 const LIFE: std::ops::RangeInclusive<u64> = 3600..=7 * 24 * 3600;
-/// What a portal does that is not for reading alone.
-const MANAGING: [&str; 4] = [
-    "CreateAttempts",
-    "ManageEndpoint",
-    "ManageEndpointSecret",
-    "ViewEndpointSecret",
-];
+/// The most feature flags of a customer.
+const FLAGS: usize = 100;
+/// The longest flag, and the longest name of a session, in bytes.
+const LONGEST: usize = 256;
+/// The most sessions that are ended by one request.
+const SESSIONS: usize = 1000;
 
 #[expect(deprecated, reason = "older SDKs still ask for these")]
 pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
@@ -35,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
         .routes(routes!(app_portal_access))
         .routes(routes!(dashboard_access))
         .routes(routes!(logout))
+        .routes(routes!(expire_all))
 }
 
 /// What access is asked for.
@@ -43,30 +43,67 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
 pub(crate) struct AppPortalAccessIn {
     /// The application, to be created if it is not there; its uid must be that of the path.
     application: Option<ApplicationIn>,
-    /// Feature flags of the customer. None are kept yet, so that event types behind a flag stay hidden.
-    #[expect(dead_code, reason = "SDKs send it; it widens nothing")]
+    /// Feature flags of the customer, at most 100: event types with another flag are hidden.
     feature_flags: Option<BTreeSet<String>>,
     /// For how many seconds the token works.
     #[schema(minimum = 3600, maximum = 604800, default = 604800)]
     expiry: Option<u64>,
-    /// Whether nothing can be changed with it.
+    /// Whether nothing can be changed with it, and no secret be read.
     read_only: Option<bool>,
-    /// What can be done with it. Anything less than managing endpoints with their secrets and sending
-    /// again is for reading alone.
-    capabilities: Option<BTreeSet<String>>,
+    /// What can be done with it besides reading; all if absent.
+    #[schema(value_type = Option<Vec<CapabilityIn>>)]
+    capabilities: Option<BTreeSet<Capability>>,
+    /// The session that it is for: tokens of a session can be ended together.
+    session_id: Option<String>,
+}
+
+/// What a portal may do. `ManageEndpoint` includes the secrets; there are no transformations yet.
+#[derive(utoipa::ToSchema)]
+#[schema(as = AppPortalCapability)]
+#[expect(dead_code, reason = "describes what the model reads")]
+pub(crate) enum CapabilityIn {
+    /// Reading; always included.
+    ViewBase,
+    /// Reading signing secrets.
+    ViewEndpointSecret,
+    /// Rotating and reading signing secrets.
+    ManageEndpointSecret,
+    /// Nothing yet.
+    ManageTransformations,
+    /// Sending again and recovering.
+    CreateAttempts,
+    /// Changing endpoints and their secrets.
+    ManageEndpoint,
 }
 
 impl AppPortalAccessIn {
-    /// The role that gives no more than was asked for.
-    fn role(&self) -> Role {
-        let asked = |all: &BTreeSet<String>| MANAGING.iter().all(|one| all.contains(*one));
-        let managing = self.capabilities.as_ref().is_none_or(asked);
-        if managing && !self.read_only.unwrap_or(false) {
-            Role::Portal
-        } else {
-            Role::Reader
+    /// What the token will be limited to: never more than was asked for.
+    fn access(&mut self, faults: &mut Faults) -> PortalAccess {
+        let flags = self.feature_flags.take().unwrap_or_default();
+        if flags.len() > FLAGS || flags.iter().any(|flag| flag.len() > LONGEST) {
+            let what = format!("must be at most {FLAGS}, each of at most {LONGEST} bytes");
+            faults.add("featureFlags", what);
+        }
+        let session = self.session_id.take();
+        if session.as_deref().is_some_and(|name| !is_session(name)) {
+            faults.add("sessionId", format!("must have 1 to {LONGEST} bytes"));
+        }
+        let asked = self.capabilities.take();
+        let capabilities = match asked {
+            _ if self.read_only.unwrap_or(false) => Capabilities::READING,
+            None => Capabilities::ALL,
+            Some(all) => all.into_iter().chain([Capability::ViewBase]).collect(),
+        };
+        PortalAccess {
+            capabilities,
+            flags,
+            session,
         }
     }
+}
+
+fn is_session(name: &str) -> bool {
+    (1..=LONGEST).contains(&name.len())
 }
 
 /// Access to an application.
@@ -101,8 +138,9 @@ async fn app_portal_access(
     input: Input<AppPortalAccessIn>,
 ) -> Result<Json<AppPortalAccessOut>, Problem> {
     caller.must(Permission::GrantPortal)?;
-    let (input, mut faults) = input.open();
-    let (role, life) = (input.role(), input.expiry.unwrap_or(*LIFE.end()));
+    let (mut input, mut faults) = input.open();
+    let life = input.expiry.unwrap_or(*LIFE.end());
+    let access = input.access(&mut faults);
     if !LIFE.contains(&life) {
         let what = format!(
             "must be between {} and {} seconds",
@@ -116,7 +154,7 @@ async fn app_portal_access(
         .map(|one| faults.nested("application", |faults| one.look(faults)));
     faults.end()?;
     let app = find(&room, caller, &segment, inline).await?;
-    grant(&room, &app, role, Duration::from_secs(life))
+    grant(&room, &app, access, Duration::from_secs(life))
         .await
         .map(Json)
 }
@@ -137,7 +175,8 @@ async fn dashboard_access(
     Segments(segment): Segments<String>,
 ) -> Result<Json<AppPortalAccessOut>, Problem> {
     let app = room.app(caller, Permission::GrantPortal, &segment).await?;
-    grant(&room, &app, Role::Portal, Duration::from_secs(*LIFE.end()))
+    let life = Duration::from_secs(*LIFE.end());
+    grant(&room, &app, PortalAccess::default(), life)
         .await
         .map(Json)
 }
@@ -181,7 +220,7 @@ pub(crate) async fn find(
 async fn grant(
     room: &Room,
     app: &Application,
-    role: Role,
+    access: PortalAccess,
     life: Duration,
 ) -> Result<AppPortalAccessOut, Problem> {
     let token = NewToken::draw(Role::Portal).map_err(Problem::internal)?;
@@ -189,11 +228,12 @@ async fn grant(
         id: room.handle.new_id(),
         name: "portal".to_owned(),
         hash: token.hash.bytes(),
-        role,
+        role: Role::Portal,
         app: Some(app.id),
         expires_at: Some(room.now() + life),
         last_used_at: None,
         revoked_at: None,
+        portal: Some(access),
     };
     room.store().create_key(key).await?;
     let url = format!("{}/portal#key={}", room.settings.public_url, token.text);
@@ -214,8 +254,7 @@ async fn grant(
 )]
 async fn logout(State(room): Here, caller: Caller) -> Result<StatusCode, Problem> {
     // What a program signs in with is revoked by an operator, not by whoever holds it.
-    let portal = caller.role == Role::Portal || caller.role == Role::Reader;
-    let (Some(key), Some(_), true) = (caller.key, caller.app, portal) else {
+    let (Some(key), Role::Portal) = (caller.key, caller.role) else {
         let detail =
             "only a portal's token ends itself; a key is revoked by `DELETE /api/v1/key/{key_id}`";
         return Err(Problem::forbidden(detail));
@@ -224,27 +263,90 @@ async fn logout(State(room): Here, caller: Caller) -> Result<StatusCode, Problem
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Which tokens are to end, and when.
+#[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApplicationTokenExpireIn {
+    /// In how many seconds; at once if absent.
+    #[schema(minimum = 0, maximum = 604800, default = 0)]
+    expiry: Option<u64>,
+    /// Those of these sessions only; all if absent or empty.
+    session_ids: Option<BTreeSet<String>>,
+}
+
+/// End the tokens that customers of an application were given by portal access.
+#[utoipa::path(
+    post,
+    path = "/api/v1/auth/app/{app_id}/expire-all",
+    tag = "Authentication",
+    operation_id = "v1.authentication.expire-all",
+    params(
+        ("app_id" = String, Path, description = "The application's id or uid"),
+        ("idempotency-key" = Option<String>, Header, description = "See *Idempotency*"),
+    ),
+    request_body = ApplicationTokenExpireIn,
+    responses((status = 204, description = "They end when they were told to"), Problems)
+)]
+async fn expire_all(
+    State(room): Here,
+    caller: Caller,
+    Segments(segment): Segments<String>,
+    input: Input<ApplicationTokenExpireIn>,
+) -> Result<StatusCode, Problem> {
+    let app = room.app(caller, Permission::GrantPortal, &segment).await?;
+    let (input, mut faults) = input.open();
+    let wait = input.expiry.unwrap_or(0);
+    if wait > *LIFE.end() {
+        faults.add(
+            "expiry",
+            format!("must be between 0 and {} seconds", LIFE.end()),
+        );
+    }
+    let sessions = Vec::from_iter(input.session_ids.unwrap_or_default());
+    if sessions.len() > SESSIONS || !sessions.iter().all(|name| is_session(name)) {
+        let what = format!("must be at most {SESSIONS}, each of 1 to {LONGEST} bytes");
+        faults.add("sessionIds", what);
+    }
+    faults.end()?;
+    let end = room.now() + Duration::from_secs(wait);
+    let mut after = None;
+    loop {
+        let ended = room
+            .store()
+            .end_portals(app.id, sessions.clone(), end, after);
+        let ended = ended.await?;
+        room.auth.forget_keys_of(app.id);
+        after = ended.last().copied();
+        if ended.len() < ENDED_AT_ONCE {
+            return Ok(StatusCode::NO_CONTENT);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn role(json: &str) -> Role {
-        ringbolt_gate::body::parse::<AppPortalAccessIn>(json.as_bytes())
-            .unwrap()
-            .role()
+    fn access(json: &str) -> PortalAccess {
+        let mut faults = Faults::default();
+        let mut input: AppPortalAccessIn = ringbolt_gate::body::parse(json.as_bytes()).unwrap();
+        let access = input.access(&mut faults);
+        faults.end().unwrap();
+        access
     }
 
     #[test]
     fn a_token_never_gives_more_than_was_asked_for() {
-        assert_eq!(role("{}"), Role::Portal);
-        assert_eq!(role(r#"{"readOnly":true}"#), Role::Reader);
-        assert_eq!(role(r#"{"capabilities":["ViewBase"]}"#), Role::Reader);
-        assert_eq!(
-            role(r#"{"capabilities":["ViewBase","ManageEndpoint"]}"#),
-            Role::Reader
-        );
-        let all = r#"{"capabilities":["ViewBase","ManageEndpoint","ViewEndpointSecret",
-            "ManageEndpointSecret","CreateAttempts"]}"#;
-        assert_eq!(role(all), Role::Portal);
+        assert_eq!(access("{}"), PortalAccess::default());
+        let reading = Capabilities::READING;
+        assert_eq!(access(r#"{"readOnly":true}"#).capabilities, reading);
+        assert_eq!(access(r#"{"capabilities":[]}"#).capabilities, reading);
+        let both = r#"{"readOnly":true,"capabilities":["ManageEndpoint"]}"#;
+        assert_eq!(access(both).capabilities, reading);
+        let some =
+            access(r#"{"capabilities":["CreateAttempts"],"featureFlags":["a"],"sessionId":"s"}"#);
+        assert!(some.capabilities.has(Capability::CreateAttempts));
+        assert!(!some.capabilities.has(Capability::ManageEndpoint));
+        assert_eq!((some.flags.len(), some.session.as_deref()), (1, Some("s")));
     }
 }

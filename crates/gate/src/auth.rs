@@ -13,13 +13,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use parking_lot::Mutex;
-use ringbolt_model::{ApiKey, KeyId, Role, Timestamp};
+use ringbolt_model::{ApiKey, AppId, KeyId, Role, Timestamp};
 use ringbolt_store::{Store, StoreError};
 
 use crate::generations::Generations;
 use crate::throttle::Throttle;
 use crate::token::TokenHash;
-use crate::{Caller, ClientAddress, Now, Problem};
+use crate::{Caller, ClientAddress, Flags, Now, Problem};
 use revocations::Revocations;
 
 /// How many keys are remembered.
@@ -48,6 +48,7 @@ pub struct Authenticator {
 struct Known {
     id: KeyId,
     caller: Caller,
+    flags: Flags,
     expires_at: Option<Timestamp>,
     read_at: Timestamp,
     /// In microseconds; 0 if it was not used since it was last noted.
@@ -91,15 +92,25 @@ impl Authenticator {
         headers: &HeaderMap,
         from: Option<ClientAddress>,
     ) -> Result<Caller, Problem> {
+        self.identify(headers, from).await.map(|(caller, _)| caller)
+    }
+
+    /// The same with the feature flags of a portal's customer.
+    async fn identify(
+        &self,
+        headers: &HeaderMap,
+        from: Option<ClientAddress>,
+    ) -> Result<(Caller, Option<Flags>), Problem> {
         let token = bearer(headers).ok_or_else(Problem::unauthenticated)?;
         let hash = TokenHash::of(token);
         if hash == self.admin {
-            return Ok(Caller::ADMIN);
+            return Ok((Caller::ADMIN, None));
         }
         let now = (self.now)();
         if let Some(known) = self.known.get(&hash).filter(|known| known.works_at(now)) {
             known.used_at.store(now.as_micros(), Relaxed);
-            return Ok(known.caller);
+            let portal = known.caller.role == Role::Portal;
+            return Ok((known.caller, portal.then(|| known.flags.clone())));
         }
         if self
             .unknown
@@ -116,7 +127,7 @@ impl Authenticator {
         hash: TokenHash,
         from: Option<ClientAddress>,
         now: Timestamp,
-    ) -> Result<Caller, Problem> {
+    ) -> Result<(Caller, Option<Flags>), Problem> {
         let forgotten = self.forgotten.load(Relaxed);
         match self.store.key_by_hash(hash.bytes()).await {
             Ok(key) if key.works_at(now) && sound(&key) && !self.revocations.concern(key.id) => {
@@ -138,23 +149,25 @@ impl Authenticator {
         }
     }
 
-    fn remember(&self, hash: TokenHash, key: &ApiKey, now: Timestamp, forgotten: u64) -> Caller {
+    fn remember(
+        &self,
+        hash: TokenHash,
+        key: &ApiKey,
+        now: Timestamp,
+        forgotten: u64,
+    ) -> (Caller, Option<Flags>) {
+        let access = key.portal.clone().unwrap_or_default();
         let caller = Caller {
             role: key.role,
             app: key.app,
             key: Some(key.id),
+            capabilities: access.capabilities,
         };
-        // A portal without an application would be one of all.
-        if key.role == Role::Portal && key.app.is_none() {
-            tracing::error!(key = %key.id, "a portal's key has no application; it is not accepted");
-            return Caller {
-                role: Role::Sender,
-                ..caller
-            };
-        }
+        let flags = Flags(Arc::new(access.flags));
         let known = Known {
             id: key.id,
             caller,
+            flags: flags.clone(),
             expires_at: key.expires_at,
             read_at: now,
             used_at: AtomicI64::new(now.as_micros()),
@@ -163,7 +176,16 @@ impl Authenticator {
             let pushed_out = self.known.put(hash, Arc::new(known));
             self.to_note(pushed_out.iter().filter_map(|known| known.take_use()));
         }
-        caller
+        (caller, (key.role == Role::Portal).then_some(flags))
+    }
+
+    /// Forgets what it knows of an application's keys: their ends were changed.
+    pub fn forget_keys_of(&self, app: AppId) {
+        self.forgotten.fetch_add(1, Relaxed);
+        let known = self.known.values();
+        let its = known.iter().filter(|known| known.caller.app == Some(app));
+        self.to_note(its.filter_map(|known| known.take_use()));
+        self.known.retain(|known| known.caller.app != Some(app));
     }
 
     /// A key was created: its token may have been tried before.
@@ -229,9 +251,12 @@ pub async fn require_token(
     next: Next,
 ) -> Response {
     let from = request.extensions().get::<ClientAddress>().copied();
-    match auth.caller(request.headers(), from).await {
-        Ok(caller) => {
+    match auth.identify(request.headers(), from).await {
+        Ok((caller, flags)) => {
             request.extensions_mut().insert(caller);
+            if let Some(flags) = flags {
+                request.extensions_mut().insert(flags);
+            }
             next.run(request).await
         }
         Err(problem) => problem.into_response(),

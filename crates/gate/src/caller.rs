@@ -1,8 +1,12 @@
 //! Who asks, and what they may do.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
-use ringbolt_model::{AppId, KeyId, Role};
+use ringbolt_model::{AppId, Capabilities, Capability, KeyId, Role};
 
 use crate::{Kind, Problem};
 
@@ -15,7 +19,13 @@ pub struct Caller {
     pub app: Option<AppId>,
     /// Their key; absent for the admin token.
     pub key: Option<KeyId>,
+    /// What they may do if they are a portal; nobody else is limited by it.
+    pub capabilities: Capabilities,
 }
+
+/// The feature flags of a portal's customer, beside its [`Caller`]; nobody else has any.
+#[derive(Debug, Clone, Default)]
+pub struct Flags(pub Arc<BTreeSet<String>>);
 
 /// What can be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -158,13 +168,30 @@ impl Caller {
         role: Role::Admin,
         app: None,
         key: None,
+        capabilities: Capabilities::ALL,
     };
 
     /// Whether this is allowed.
     #[must_use]
     pub const fn may(&self, permission: Permission) -> bool {
         let in_scope = self.app.is_none() || !permission.spans_applications();
-        in_scope && allows(self.role, permission)
+        in_scope && allows(self.role, permission) && self.is_capable(permission)
+    }
+
+    /// Whether a portal was given what this takes.
+    const fn is_capable(&self, permission: Permission) -> bool {
+        let all = self.capabilities;
+        let manages = all.has(Capability::ManageEndpoint);
+        let manages_secrets = manages || all.has(Capability::ManageEndpointSecret);
+        match (self.role, permission) {
+            (Role::Portal, Permission::ChangeEndpoints) => manages,
+            (Role::Portal, Permission::RotateSecrets) => manages_secrets,
+            (Role::Portal, Permission::ReadSecrets) => {
+                manages_secrets || all.has(Capability::ViewEndpointSecret)
+            }
+            (Role::Portal, Permission::Resend) => all.has(Capability::CreateAttempts),
+            _ => true,
+        }
     }
 
     /// Passes if this is allowed.
@@ -182,6 +209,9 @@ impl Caller {
     /// What is wrong with asking for this, and which token would do.
     fn lacks(&self, permission: Permission) -> String {
         let (role, words) = (self.role, permission.words());
+        if allows(role, permission) && !self.is_capable(permission) {
+            return format!("this portal's access is limited: it may not {words}");
+        }
         let able = Role::ALL
             .into_iter()
             .filter(|role| allows(*role, permission));
@@ -219,6 +249,14 @@ impl Caller {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for Flags {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
@@ -241,7 +279,64 @@ mod tests {
             role,
             app: app.map(AppId::from),
             key: Some(KeyId::from(1)),
+            capabilities: Capabilities::ALL,
         }
+    }
+
+    #[test]
+    fn a_portal_does_what_it_was_made_capable_of() {
+        use Capability as C;
+        use Permission as P;
+        let may = |given: &[C], permission| {
+            let capabilities = given.iter().copied().collect();
+            let portal = Caller {
+                capabilities,
+                ..caller(Role::Portal, Some(1))
+            };
+            portal.may(permission)
+        };
+        for reading in [
+            P::ReadApplication,
+            P::ReadEndpoints,
+            P::ReadMessages,
+            P::ReadEventTypes,
+        ] {
+            assert!(may(&[C::ViewBase], reading), "{reading:?}");
+        }
+        for (permission, enough) in [
+            (P::ChangeEndpoints, vec![C::ManageEndpoint]),
+            (
+                P::RotateSecrets,
+                vec![C::ManageEndpoint, C::ManageEndpointSecret],
+            ),
+            (
+                P::ReadSecrets,
+                vec![
+                    C::ManageEndpoint,
+                    C::ManageEndpointSecret,
+                    C::ViewEndpointSecret,
+                ],
+            ),
+            (P::Resend, vec![C::CreateAttempts]),
+        ] {
+            for one in C::ALL {
+                assert_eq!(
+                    may(&[one], permission),
+                    enough.contains(&one),
+                    "{permission:?} by {one:?}"
+                );
+            }
+        }
+        let reading = Caller {
+            capabilities: Capabilities::READING,
+            ..caller(Role::Portal, Some(1))
+        };
+        let problem = reading.must(P::Resend).unwrap_err();
+        let text = String::from_utf8(problem.render().body().to_vec()).unwrap();
+        assert!(
+            text.contains("access is limited: it may not send again"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod throttle;
 
 pub use auth::Authenticator;
 pub use body::{Input, Segments};
-pub use caller::{Caller, Permission};
+pub use caller::{Caller, Flags, Permission};
 pub use faults::Faults;
 pub use page::{Answer, Turn};
 pub use patch::Patch;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppId, KeyId, Timestamp};
+use crate::{AppId, KeyId, PortalAccess, Timestamp};
 
 /// A key as it is stored: its text is known only as a hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// What a portal's token is limited to; everything that a portal can do if absent.
+    pub portal: Option<PortalAccess>,
 }
 
 impl ApiKey {

@@ -11,6 +11,7 @@ pub mod key;
 pub mod message;
 pub mod metadata;
 pub mod name;
+pub mod portal;
 pub mod schedule;
 pub mod time;
 
@@ -27,6 +28,7 @@ pub use key::{ApiKey, Role};
 pub use message::Message;
 pub use metadata::Metadata;
 pub use name::{Channel, EventTypeName, NameError, Uid};
+pub use portal::{Capabilities, Capability, PortalAccess};
 pub use ringbolt_signatures::Secret;
 pub use schedule::RetrySchedule;
 pub use time::{Clock, Timestamp};

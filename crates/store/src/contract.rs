@@ -15,7 +15,7 @@ pub use idempotency::{Answers, IdempotencyKey, KEPT as IDEMPOTENCY_KEPT, KeptAns
 pub use journal::{
     Accept, AcceptRefused, Accepted, Journal, Listener, Outcome, Receipt, Settled, Spill, Write,
 };
-pub use keys::Keys;
+pub use keys::{ENDED_AT_ONCE, Keys};
 pub use log::{
     AttemptFilter, Counts, DeliveryView, Log, MessageFilter, MessageRef, StatusClass, StatusFilter,
 };

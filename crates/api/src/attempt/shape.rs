@@ -8,6 +8,7 @@ use ringbolt_model::{
 };
 use serde::Serialize;
 
+use crate::message::MessageOut;
 use crate::status::{FAIL, SUCCESS};
 
 /// One try at a delivery.
@@ -40,6 +41,9 @@ pub(crate) struct MessageAttemptOut {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     timestamp: Timestamp,
+    /// The message, without its payload; if it was asked for and is still there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    msg: Option<MessageOut>,
     /// The word for what went wrong: `status`, `dns`, `refused`, `tls`, `timeout`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'static str>,
@@ -123,6 +127,7 @@ impl MessageAttemptOut {
             status_text: status.text,
             trigger_type: u8::from(attempt.trigger == Trigger::Manual),
             timestamp: attempt.at,
+            msg: None,
             failure: word,
             response_headers: view.with_content.then(|| headers(&attempt.headers)),
             detail: attempt
@@ -136,6 +141,18 @@ impl MessageAttemptOut {
                 .map(|address| address.to_string()),
             timings: view.operator.then(|| (&attempt.timings).into()),
         }
+    }
+}
+
+impl MessageAttemptOut {
+    /// Which message it was.
+    pub(crate) const fn message(&self) -> MessageId {
+        self.msg_id
+    }
+
+    /// The same with its message.
+    pub(crate) fn with(self, msg: Option<MessageOut>) -> Self {
+        Self { msg, ..self }
     }
 }
 

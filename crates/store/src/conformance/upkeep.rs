@@ -294,6 +294,7 @@ async fn a_deleted_application_goes_with_all_that_it_owns(bench: &Bench) {
         expires_at: None,
         last_used_at: None,
         revoked_at: None,
+        portal: None,
     };
     bench.store.create_key(key).await.expect("it is stored");
     bench
@@ -344,6 +345,7 @@ async fn old_answers_and_keys_go(bench: &Bench) {
             expires_at: None,
             last_used_at: None,
             revoked_at,
+            portal: None,
         };
         bench.store.create_key(key).await.expect("it is stored");
     }

@@ -5,6 +5,9 @@ use ringbolt_model::{ApiKey, AppId, KeyId, Timestamp};
 
 use super::{Listing, Page, StoreError};
 
+/// How many keys end in one transaction.
+pub const ENDED_AT_ONCE: usize = 500;
+
 /// API keys, known by the hash of their token.
 #[async_trait]
 pub trait Keys: Send + Sync {
@@ -21,6 +24,16 @@ pub trait Keys: Send + Sync {
     ) -> Result<Listing<ApiKey, KeyId>, StoreError>;
     /// Revokes a key; `NotFound` if there is none, nothing happens if it was revoked.
     async fn revoke_key(&self, key: KeyId, now: Timestamp) -> Result<(), StoreError>;
+    /// Lets the portals' keys of an application end at `end`, unless they end before; of these sessions
+    /// only, if any are named. Goes through at most [`ENDED_AT_ONCE`] of them, by id, beyond `after`, and
+    /// says which; fewer are the last.
+    async fn end_portals(
+        &self,
+        app: AppId,
+        sessions: Vec<String>,
+        end: Timestamp,
+        after: Option<KeyId>,
+    ) -> Result<Vec<KeyId>, StoreError>;
     /// Notes when keys were last used.
     async fn keys_used(&self, used: Vec<(KeyId, Timestamp)>) -> Result<(), StoreError>;
 }

@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use ringbolt_model::{ApiKey, AppId, KeyId, Timestamp};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::column::{beyond, direction, listing, one_more, time_or_null};
+use super::column::{beyond, direction, from_json, json, listing, one_more, time_or_null};
 use super::log::rows::{id, parsed, to_column};
 use super::{Fault, SqliteStore, conflict};
-use crate::{Keys, Listing, Order, Page, StoreError};
+use crate::{ENDED_AT_ONCE, Keys, Listing, Order, Page, StoreError};
 
-const COLUMNS: &str = "id, name, hash, role, app_id, expires_at, last_used_at, revoked_at";
+const COLUMNS: &str = "id, name, hash, role, app_id, expires_at, last_used_at, revoked_at, portal";
 
 pub(in crate::sqlite) fn by_hash() -> String {
     format!("SELECT {COLUMNS} FROM api_key WHERE hash = ?1")
@@ -27,6 +28,12 @@ pub(in crate::sqlite) fn of_application_sql(order: Order) -> String {
          WHERE id {compare} ?1 AND app_id = ?3 ORDER BY id {direction} LIMIT ?2"
     )
 }
+
+/// It cannot run but by that index. Those that have ended already stay as they are; `?4` is a JSON list of sessions, empty for all.
+pub(in crate::sqlite) const PORTALS_TO_END: &str = "SELECT id FROM api_key INDEXED BY api_key_by_app \
+    WHERE app_id = ?1 AND id > ?2 AND role = 'portal' AND revoked_at IS NULL \
+    AND ifnull(expires_at, ?3 + 1) > ?3 \
+    AND (?4 = '[]' OR session IN (SELECT value FROM json_each(?4))) ORDER BY id LIMIT ?5";
 
 #[async_trait]
 impl Keys for SqliteStore {
@@ -69,6 +76,38 @@ impl Keys for SqliteStore {
         .await
     }
 
+    async fn end_portals(
+        &self,
+        app: AppId,
+        sessions: Vec<String>,
+        end: Timestamp,
+        after: Option<KeyId>,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let sessions = json(&sessions)?;
+        self.write(move |tx| {
+            let from = after.map_or(i64::MIN, |key| to_column(key.raw()));
+            let all = params![
+                to_column(app.raw()),
+                from,
+                end.as_micros(),
+                sessions,
+                i64::try_from(ENDED_AT_ONCE).unwrap_or(i64::MAX)
+            ];
+            let found: rusqlite::Result<Vec<KeyId>> = tx
+                .prepare_cached(PORTALS_TO_END)?
+                .query_map(all, |row| id(row, 0))?
+                .collect();
+            let found = found?;
+            let mut statement =
+                tx.prepare_cached("UPDATE api_key SET expires_at = ?2 WHERE id = ?1")?;
+            for key in &found {
+                statement.execute([to_column(key.raw()), end.as_micros()])?;
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     async fn keys_used(&self, used: Vec<(KeyId, Timestamp)>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let mut statement = tx.prepare_cached(
@@ -86,8 +125,9 @@ impl Keys for SqliteStore {
 
 fn create(tx: &Connection, key: &ApiKey) -> Result<(), Fault> {
     let micros = |moment: Option<Timestamp>| moment.map(Timestamp::as_micros);
+    let portal = key.portal.as_ref().map(json).transpose()?;
     tx.prepare_cached(&format!(
-        "INSERT INTO api_key ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+        "INSERT INTO api_key ({COLUMNS}, session) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
     ))?
     .execute(params![
         to_column(key.id.raw()),
@@ -98,6 +138,10 @@ fn create(tx: &Connection, key: &ApiKey) -> Result<(), Fault> {
         micros(key.expires_at),
         micros(key.last_used_at),
         micros(key.revoked_at),
+        portal,
+        key.portal
+            .as_ref()
+            .and_then(|portal| portal.session.as_deref()),
     ])
     .map_err(conflict("id"))?;
     Ok(())
@@ -135,5 +179,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
         expires_at: time_or_null(row, 5)?,
         last_used_at: time_or_null(row, 6)?,
         revoked_at: time_or_null(row, 7)?,
+        portal: match row.get_ref(8)? {
+            ValueRef::Null => None,
+            _ => Some(from_json(row, 8)?),
+        },
     })
 }

@@ -23,6 +23,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_recent_keys",
         sql: include_str!("../../migrations/sqlite/0002_recent_keys.sql"),
     },
+    Migration {
+        name: "0003_portal_access",
+        sql: include_str!("../../migrations/sqlite/0003_portal_access.sql"),
+    },
 ];
 
 const RECORD: &str = "CREATE TABLE migration (

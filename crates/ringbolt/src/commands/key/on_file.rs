@@ -40,6 +40,7 @@ impl OnFile {
             expires_at: wanted.expires_at,
             last_used_at: None,
             revoked_at: None,
+            portal: None,
         };
         self.store.create_key(key).await?;
         Ok(Made {

@@ -1,7 +1,10 @@
 """Bad clients at our own door: broken HTTP, huge heads, slow bodies, floods. The server answers or hangs up, and lives."""
 
+import json
+import os
 import socket
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -32,12 +35,13 @@ BROKEN = {
 }
 
 
-def exchange(server, data, within=10):
-    """Sends bytes; returns what came back until the other side ended it."""
+def exchange(server, data, within=10, end=True):
+    """Sends bytes, and that they end; returns what came back until the other side ended it."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=within) as connection:
         try:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
+            if end:
+                connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # hung up on us while we were still talking: fine
         answer = b""
@@ -47,6 +51,98 @@ def exchange(server, data, within=10):
         except ConnectionResetError:
             pass
         return answer
+
+
+ANY = b"GET /api/v1/health HTTP/1.1\r\n"
+SMUGGLED = b"0\r\n\r\nGET /api/v1/health HTTP/1.1\r\nhost: x\r\n\r\n"
+AMBIGUOUS = {
+    "no host": ANY + b"\r\n",
+    "two hosts": ANY + b"host: x\r\nhost: y\r\n\r\n",
+    "length and encoding": POST + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n" + SMUGGLED,
+    "encoding and length": POST + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n" + SMUGGLED,
+    "two encodings": POST + b"transfer-encoding: identity, chunked\r\n\r\n" + SMUGGLED,
+    "two equal lengths": POST + b"content-length: 2\r\ncontent-length: 2\r\n\r\n{}",
+    "bare line feed": ANY + b"host: x\nx: y\r\n\r\n",
+    "only line feeds": b"GET /api/v1/health HTTP/1.1\nhost: x\n\n",
+    "folded line": ANY + b"host: x\r\nx: y\r\n z\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_what_a_proxy_could_read_otherwise_is_refused(server, name):
+    answer = exchange(server, AMBIGUOUS[name], end=False)
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 400 "), answer
+    assert b"connection: close" in head.lower(), "and nothing else is read on this connection"
+    said = json.loads(body)
+    assert said["code"] == "bad_request" and said["detail"], answer
+
+
+def test_what_the_door_refuses_itself_is_said_in_json(server):
+    for data, status in (
+        (b"garbage\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * 101 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 100_000, 431),
+    ):
+        answer = exchange(server, data, end=False)
+        assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
+        said = json.loads(answer.split(b"\r\n\r\n", 1)[1])
+        assert said["code"] and said["detail"]
+
+
+def test_what_does_not_arrive_in_time_is_a_408():
+    with Server(API__HEADER_TIMEOUT="1s", API__BODY_TIMEOUT="1s") as server:
+        for data in (
+            POST[:40],
+            POST + b"content-length: 100\r\n\r\n{",
+            POST.replace(b"/app ", b"/app/x/msg ") + b"content-length: 100\r\n\r\n{",
+        ):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+                connection.sendall(data)
+                answer = b""
+                while chunk := connection.recv(65_536):
+                    answer += chunk
+            assert answer.startswith(b"HTTP/1.1 408 "), answer
+            said = json.loads(answer.split(b"\r\n\r\n", 1)[1])
+            assert said["code"] == "timeout" and said["detail"]
+
+
+@pytest.mark.alone
+def test_answers_that_nobody_reads_hold_little_memory():
+    """Pages of 2 MiB for 150 connections that ask five times each and read nothing: others are served, memory is bounded."""
+    with Server(API__ANSWER_TIMEOUT="20s") as server:
+        app = server.api.application()
+        for _ in range(4):
+            server.api.send(app, payload={"pad": "x" * 700_000})
+        page = server.api.get(f"/app/{app}/msg", limit=250, with_content="true")
+        assert len(page.content) > 1_000_000
+        ask = b"GET /api/v1/app/%s/msg?limit=250&with_content=true HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\n\r\n"
+        ask %= app.encode(), ADMIN_TOKEN.encode()
+        before = server.rss_kib()
+        deaf = []
+        for _ in range(150):
+            connection = socket.socket()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", server.port))
+            connection.sendall(ask * 5)
+            deaf.append(connection)
+        eventually(lambda: _served(server, app), within=30, what="whoever reads is served")
+        grown = (server.rss_kib("VmHWM") - before) / 1024
+        assert grown < 160, f"{grown:.0f} MiB more for answers that nobody reads"
+        eventually(lambda: _open_connections(server) < 20, within=90, every=1, what="they are closed in the end")
+        for connection in deaf:
+            connection.close()
+
+
+def _served(server, app):
+    answer = server.api.get(f"/app/{app}/msg", limit=250, with_content="true")
+    assert answer.status_code in (200, 503), answer.text
+    return answer.status_code == 200
+
+
+def _open_connections(server):
+    folder = Path(f"/proc/{server.process.pid}/fd")
+    return sum(os.readlink(entry).startswith("socket:") for entry in folder.iterdir() if entry.is_symlink())
 
 
 @pytest.mark.parametrize("name", BROKEN)

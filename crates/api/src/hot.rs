@@ -7,7 +7,7 @@ mod answer;
 mod message_in;
 mod text;
 
-use std::fmt::Display;
+use std::error::Error;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -77,7 +77,7 @@ impl HotRoute {
     pub async fn serve<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
     where
         B: http_body::Body<Data = Bytes> + Unpin,
-        B::Error: Display,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let room = &self.room;
         let id = room.ids.name(request.headers());
@@ -100,7 +100,7 @@ impl HotRoute {
 async fn answer<B>(room: &Room, request: Request<B>) -> Response<Bytes>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: Display,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let begun = Instant::now();
     let (parts, mut sent) = request.into_parts();
@@ -127,7 +127,7 @@ fn segment(path: &str) -> Option<&str> {
 async fn accept<B>(room: &Room, parts: &Parts, sent: &mut B) -> Result<Response<Bytes>, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: Display,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let from = parts.extensions.get::<ClientAddress>().copied();
     let caller = room.auth.caller(&parts.headers, from).await?;

@@ -1,6 +1,7 @@
 //! Bodies and paths of requests: read within bounds, and refused by the name of the field.
 
-use std::fmt::Display;
+use std::error::Error;
+use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -29,8 +30,21 @@ const DRAINED: usize = 64 * 1024 * 1024;
 const SMALL: u64 = 16 * 1024;
 /// How long what was answered already is still read.
 const COURTESY: Duration = Duration::from_secs(2);
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+
+/// With this a server ends a body that takes too long to arrive; how long that is, it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooSlow;
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body of the request took too long to arrive")
+    }
+}
+
+impl Error for TooSlow {}
+
+/// What a body can fail with.
+type Failure = Box<dyn Error + Send + Sync>;
 
 /// The JSON body of a request. The content type is not asked for: what is JSON is JSON.
 #[derive(Debug)]
@@ -120,36 +134,31 @@ fn small<B: http_body::Body>(body: &B, headers: &HeaderMap) -> bool {
 /// Reads a whole body of at most `limit` bytes.
 ///
 /// # Errors
-/// 413 if it is larger, 408 if it takes too long, 400 if it breaks off.
+/// 413 if it is larger, 408 if the server says [`TooSlow`], 400 if it breaks off, 429 if too much is on
+/// its way.
 pub async fn read<B>(body: B, headers: &HeaderMap, limit: usize) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: Display,
+    B::Error: Into<Failure>,
 {
     // Whoever waits for leave to send is told before it has sent anything.
     if body.size_hint().lower() > limit as u64 && headers.contains_key(EXPECT) {
         return Err(Problem::too_large(limit));
     }
-    let slow = |_| {
-        let detail = "the body took too long to arrive";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
-    };
-    tokio::time::timeout(PATIENCE, collect(body, limit))
-        .await
-        .map_err(slow)?
+    collect(body, limit).await
 }
 
 async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
-    B::Error: Display,
+    B::Error: Into<Failure>,
 {
     let mut all = Bytes::new();
     let mut more = BytesMut::new();
     let mut size = 0;
     let mut share = Share(0);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::bad_request("bad_body", "the body broke off"))?;
+        let frame = frame.map_err(|why| broken(why.into().as_ref()))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -179,6 +188,14 @@ where
         _ if more.is_empty() => Ok(all),
         _ => Ok(more.freeze()),
     }
+}
+
+fn broken(why: &(dyn Error + 'static)) -> Problem {
+    let mut causes = std::iter::successors(Some(why), |&cause| cause.source());
+    if causes.any(|cause| cause.is::<TooSlow>()) {
+        return Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", TooSlow.to_string());
+    }
+    Problem::bad_request("bad_body", "the body broke off")
 }
 
 /// The most bytes of bodies that are on their way, of all requests together.
@@ -315,5 +332,24 @@ mod tests {
         let none = HeaderMap::new();
         assert_eq!(read(body(10), &none, 10).await.unwrap().len(), 10);
         assert_eq!(read(body(11), &none, 10).await.unwrap_err().status(), 413);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_was_too_slow_is_told_from_one_that_broke_off() {
+        type Frames = Vec<Result<http_body::Frame<Bytes>, Failure>>;
+        let failing = |frames: Frames| {
+            axum::body::Body::new(http_body_util::StreamBody::new(futures_util::stream::iter(
+                frames,
+            )))
+        };
+        let read_all = async |why: Failure| {
+            let frames = vec![Ok(http_body::Frame::data(Bytes::from("{"))), Err(why)];
+            let problem = read(failing(frames), &HeaderMap::new(), 10)
+                .await
+                .unwrap_err();
+            (problem.status().as_u16(), problem.code())
+        };
+        assert_eq!(read_all(Box::new(TooSlow)).await, (408, "timeout"));
+        assert_eq!(read_all("reset".into()).await, (400, "bad_body"));
     }
 }

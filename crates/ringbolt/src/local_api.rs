@@ -184,6 +184,8 @@ mod tests {
             head: PATIENCE,
             body: PATIENCE,
             idle: PATIENCE,
+            answer: PATIENCE,
+            unread: 1 << 20,
         };
         let door = Door::open("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = door.address();

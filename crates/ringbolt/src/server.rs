@@ -1,10 +1,14 @@
 //! The door: accepts connections, bounds what each may cost, and hands requests to one service.
 
 mod accept;
+mod answer;
 mod body;
 mod connection;
+mod judge;
+mod own_words;
 mod registry;
 mod tls;
+mod unread;
 mod watched;
 
 use std::net::SocketAddr;
@@ -38,6 +42,10 @@ pub(crate) struct Limits {
     pub(crate) body: Duration,
     /// For a connection on which nothing happens.
     pub(crate) idle: Duration,
+    /// For a client to take an answer.
+    pub(crate) answer: Duration,
+    /// Bytes that answers of all clients may hold until they are taken.
+    pub(crate) unread: usize,
 }
 
 impl Limits {
@@ -49,6 +57,8 @@ impl Limits {
             head: api.header_timeout,
             body: api.body_timeout,
             idle: api.idle_timeout,
+            answer: api.answer_timeout,
+            unread: usize::try_from(api.max_unread.0).unwrap_or(usize::MAX),
         }
     }
 }

@@ -126,6 +126,11 @@ settings! {
         body_timeout: Duration = "api.body_timeout", "30s";
         /// How long a connection may lie idle.
         idle_timeout: Duration = "api.idle_timeout", "75s";
+        /// The longest that a client may take to read an answer, give or take half of it.
+        answer_timeout: Duration = "api.answer_timeout", "60s";
+        /// What answers may hold in memory in all while their clients have not read them. Beyond it
+        /// connections whose clients read nothing are closed.
+        max_unread: Size = "api.max_unread", "64MiB";
     }
 }
 

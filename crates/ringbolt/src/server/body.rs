@@ -7,12 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use ringbolt_gate::body::TooSlow;
 use tokio::time::{Sleep, sleep};
-
-/// The body did not arrive in time.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the body of the request took longer than {0:?} to arrive")]
-pub(crate) struct TooSlow(Duration);
 
 /// A body as it arrives.
 pub(crate) struct RequestBody {
@@ -49,7 +45,7 @@ impl Body for RequestBody {
         let limit = self.limit;
         let deadline = self.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(deadline.as_mut().poll(cx));
-        Poll::Ready(Some(Err(TooSlow(limit).into())))
+        Poll::Ready(Some(Err(TooSlow.into())))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,31 +7,42 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use ringbolt_gate::Problem;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::answer::Answer;
 use super::body::RequestBody;
-use super::registry::{Activity, Order, Place};
+use super::own_words;
+use super::registry::{Activity, Order, Place, Registry};
 use super::watched::Watched;
 
 /// The longest head of a request; a longer one is answered 431.
 const LONGEST_HEAD: usize = 64 << 10;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 64;
+/// How many of them may be waiting for, or be, a long answer; the others wait for their turn.
+const LONG_ANSWERS: usize = 4;
+/// What is longer is a long answer.
+const LONG: u64 = 64 << 10;
 
 /// Whoever answers requests.
 pub(crate) trait Front: Send + Sync + 'static {
     /// The body of an answer.
     type Body: http_body::Body<Data = Bytes, Error: Into<super::body::BodyError> + Send + Sync>
         + Send
+        + Unpin
         + 'static;
 
     /// Answers a request, whatever it is.
@@ -84,15 +95,19 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     F: Front,
 {
-    let (io, service) = parts(stream, peer, place, front);
+    let io = Watched::judging(stream, &place.activity);
+    let service = Requests::new(peer, place, front, None);
     // The registry keeps time, with fewer timers and another limit for silence between requests.
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(io, service);
-    let mut connection = pin!(connection);
+        .serve_connection(TokioIo::new(io), service);
     let finish = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
-    follow(&place.activity, connection.as_mut(), finish, peer).await;
+    let order = follow(&place.activity, Pin::new(&mut connection), finish, peer).await;
+    if order == Order::Late {
+        let stream = connection.into_parts().io.into_inner().into_stream();
+        own_words::head_came_late(stream).await;
+    }
 }
 
 /// HTTP/2.
@@ -102,58 +117,45 @@ where
     F: Front,
 {
     place.activity.multiplex();
-    let (io, service) = parts(stream, peer, place, front);
+    let io = Watched::only(stream, &place.activity);
+    let turns = Arc::new(Semaphore::new(LONG_ANSWERS));
+    let service = Requests::new(peer, place, front, Some(turns));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection);
     let finish = |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
     follow(&place.activity, connection.as_mut(), finish, peer).await;
 }
 
-fn parts<S, F: Front>(
-    stream: S,
-    peer: SocketAddr,
-    place: &Place,
-    front: Arc<F>,
-) -> (TokioIo<Watched<S>>, Requests<F>) {
-    let activity = Arc::clone(&place.activity);
-    let peer = Peer { address: peer };
-    let service = Requests {
-        front,
-        peer,
-        activity: Arc::clone(&activity),
-        body: place.limits().body,
-    };
-    (TokioIo::new(Watched { stream, activity }), service)
-}
-
-/// Runs a connection to its end, or to the end that it is told.
+/// Runs a connection to its end, or to the end that it is told, which it gives.
 async fn follow<C>(
     activity: &Activity,
     mut connection: Pin<&mut C>,
     finish: impl Fn(Pin<&mut C>),
     peer: SocketAddr,
-) where
+) -> Order
+where
     C: Future<Output = hyper::Result<()>>,
 {
     let mut finishing = false;
     let ended = poll_fn(|cx: &mut Context<'_>| {
         match activity.order(cx.waker()) {
-            Order::Close => return Poll::Ready(Ok(())),
+            order @ (Order::Close | Order::Late) => return Poll::Ready(Ok(order)),
             Order::Finish if !finishing => {
                 finishing = true;
                 finish(connection.as_mut());
             }
             Order::Finish | Order::Serve => {}
         }
-        connection.as_mut().poll(cx)
+        connection.as_mut().poll(cx).map_ok(|()| Order::Serve)
     });
-    if let Err(why) = ended.await {
+    ended.await.unwrap_or_else(|why| {
         tracing::debug!(%peer, error = %why, "connection ended");
-    }
+        Order::Close
+    })
 }
 
 /// The requests of one connection.
@@ -161,23 +163,95 @@ struct Requests<F> {
     front: Arc<F>,
     peer: Peer,
     activity: Arc<Activity>,
-    body: std::time::Duration,
+    registry: Arc<Registry>,
+    /// Where requests share a connection: whose answer may be long.
+    turns: Option<Arc<Semaphore>>,
+}
+
+impl<F: Front> Requests<F> {
+    fn new(
+        address: SocketAddr,
+        place: &Place,
+        front: Arc<F>,
+        turns: Option<Arc<Semaphore>>,
+    ) -> Self {
+        Self {
+            front,
+            peer: Peer { address },
+            activity: Arc::clone(&place.activity),
+            registry: Arc::clone(&place.registry),
+            turns,
+        }
+    }
 }
 
 impl<F: Front> Service<Request<Incoming>> for Requests<F> {
-    type Response = Response<F::Body>;
+    type Response = Response<Answer<F::Body>>;
     type Error = std::convert::Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (front, peer, limit) = (Arc::clone(&self.front), self.peer, self.body);
+        let (front, peer) = (Arc::clone(&self.front), self.peer);
+        let registry = Arc::clone(&self.registry);
         let in_flight = InFlight::new(&self.activity);
+        if self.turns.is_none()
+            && let Err(fault) = self.activity.next_head()
+        {
+            let answer = last(Problem::bad_request("bad_request", fault.detail()));
+            let answer = answer.map(|body| Answer::small(body, &self.activity));
+            return Box::pin(std::future::ready(Ok(answer)));
+        }
+        let turns = self.turns.clone().filter(|_| may_be_long(&request));
         Box::pin(async move {
-            let _in_flight = in_flight;
-            let request = request.map(|body| RequestBody::new(body, limit));
-            Ok(front.answer(request, peer).await)
+            let turn = turn(turns).await;
+            let request = request.map(|body| RequestBody::new(body, registry.limits.body));
+            let answer = front.answer(request, peer).await;
+            Ok(held(answer, &registry, &in_flight.0, turn))
         })
     }
+}
+
+/// Whether the answer to a request may be long: it may be that of a list, or repeat what it was sent.
+fn may_be_long(request: &Request<Incoming>) -> bool {
+    let sent = request.body().size_hint().upper();
+    request.method() == Method::GET || sent.is_none_or(|bytes| bytes > LONG)
+}
+
+async fn turn(turns: Option<Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
+    // It is never closed.
+    turns?.acquire_owned().await.ok()
+}
+
+/// Counts an answer until its client has taken it, or says that there is no room for it.
+fn held<B>(
+    answer: Response<B>,
+    registry: &Registry,
+    activity: &Arc<Activity>,
+    turn: Option<OwnedSemaphorePermit>,
+) -> Response<Answer<B>>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    let size = answer.body().size_hint().exact().unwrap_or(LONG);
+    match registry.hold(activity, usize::try_from(size).unwrap_or(usize::MAX)) {
+        Some(mut share) => {
+            share.turn = turn.filter(|_| size > LONG);
+            answer.map(|body| Answer::of(body, share))
+        }
+        None => {
+            let detail = "too many answers wait for somebody to read them";
+            let refusal = Problem::unavailable(detail).render();
+            refusal.map(|body| Answer::small(body, activity))
+        }
+    }
+}
+
+/// An answer after which the connection ends.
+fn last(problem: Problem) -> Response<Bytes> {
+    let mut answer = problem.render();
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(CONNECTION, close);
+    answer
 }
 
 /// A request that has not been answered; also counted out when its client leaves.

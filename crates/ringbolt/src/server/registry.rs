@@ -16,19 +16,22 @@ use tokio::time::{Instant, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
+use super::judge::Fault;
+use super::unread::{All, Share, Unread};
 
 /// How often limits are looked at.
 const STEP: Duration = Duration::from_secs(1);
 /// How many connections are looked at for one that can make room.
 const LOOKED_AT: usize = 128;
+/// For how many seconds a client may take nothing of its answers while others need the memory.
+const PATIENCE: u32 = 2;
 
 /// All connections.
 pub(super) struct Registry {
     pub(super) limits: Limits,
     connected: Mutex<Connected>,
     began: Instant,
-    /// Seconds since the start, as the sweep last saw them.
-    seconds: Arc<AtomicU32>,
+    all: Arc<All>,
     finishing: AtomicBool,
     /// The second in which somebody was last refused.
     refused: AtomicU32,
@@ -58,6 +61,24 @@ impl Connected {
         self.cursor = last + 1;
         best.map(|(_, Reverse(id))| id)
     }
+
+    /// Ends connections among the next few whose clients do not take their answers, until `bytes` are
+    /// on their way back. Says whether that many are.
+    fn end_stuck(&mut self, now: u32, bytes: usize) -> bool {
+        let (before, from) = (self.all.range(..self.cursor), self.all.range(self.cursor..));
+        let (mut freed, mut last) = (0, self.cursor);
+        for (id, activity) in from.chain(before).take(LOOKED_AT) {
+            last = *id;
+            if activity.is_stuck(now) && activity.tell(Order::Close) {
+                freed += activity.unread.bytes();
+            }
+            if freed >= bytes {
+                break;
+            }
+        }
+        self.cursor = last + 1;
+        freed >= bytes
+    }
 }
 
 /// What a connection is told.
@@ -67,13 +88,17 @@ pub(super) enum Order {
     Serve,
     /// Answer what is in flight, then end.
     Finish,
+    /// End now, and say that the head took too long to arrive.
+    Late,
     /// End now.
     Close,
 }
 
 /// What a connection is doing.
 pub(super) struct Activity {
-    seconds: Arc<AtomicU32>,
+    pub(super) all: Arc<All>,
+    /// Answers that its client has not taken.
+    pub(super) unread: Unread,
     /// Since when it is doing it.
     since: AtomicU32,
     /// Whether a head has begun to arrive.
@@ -84,18 +109,30 @@ pub(super) struct Activity {
     in_flight: AtomicU32,
     order: AtomicU8,
     waker: AtomicWaker,
+    /// Whether everything that was answered has been written; then nobody but hyper has more to say.
+    at_rest: AtomicBool,
+    /// Heads that were found to be plain, and of those the ones that have been taken.
+    plain: AtomicU32,
+    taken: AtomicU32,
+    /// What is wrong with the head behind those.
+    fault: Mutex<Option<Fault>>,
 }
 
 impl Activity {
-    fn new(seconds: &Arc<AtomicU32>, order: Order) -> Self {
+    fn new(all: &Arc<All>, order: Order) -> Self {
         Self {
-            seconds: Arc::clone(seconds),
-            since: AtomicU32::new(seconds.load(Relaxed)),
+            all: Arc::clone(all),
+            unread: Unread::default(),
+            since: AtomicU32::new(all.seconds()),
             in_head: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             order: AtomicU8::new(order as u8),
             waker: AtomicWaker::new(),
+            at_rest: AtomicBool::new(true),
+            plain: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
+            fault: Mutex::new(None),
         }
     }
 
@@ -115,6 +152,36 @@ impl Activity {
         self.now();
     }
 
+    /// That many heads are plain.
+    pub(super) fn judged_plain(&self, heads: u32) {
+        self.plain.fetch_add(heads, Relaxed);
+    }
+
+    /// The head behind those that are plain is not.
+    pub(super) fn judged_faulty(&self, fault: Fault) {
+        *self.fault.lock() = Some(fault);
+    }
+
+    /// Takes the next head, if it is plain.
+    pub(super) fn next_head(&self) -> Result<(), Fault> {
+        if self.taken.fetch_add(1, Relaxed) < self.plain.load(Relaxed) {
+            return Ok(());
+        }
+        Err(self.fault.lock().unwrap_or(Fault::Unclear))
+    }
+
+    /// Everything that there was has been written.
+    pub(super) fn flushed(&self) {
+        if !self.owes() {
+            self.at_rest.store(true, Relaxed);
+        }
+    }
+
+    /// Whether what is written now is no answer of ours.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.at_rest.load(Relaxed)
+    }
+
     /// Bytes went out.
     pub(super) fn wrote(&self) {
         self.now();
@@ -124,6 +191,7 @@ impl Activity {
     pub(super) fn request_began(&self) {
         self.in_flight.fetch_add(1, Relaxed);
         self.in_head.store(false, Relaxed);
+        self.at_rest.store(false, Relaxed);
     }
 
     /// A request has been answered.
@@ -132,24 +200,38 @@ impl Activity {
         self.in_flight.fetch_sub(1, Relaxed);
     }
 
+    /// Whether anything is in flight, or an answer is not written to its end.
+    fn owes(&self) -> bool {
+        self.in_flight.load(Relaxed) > 0 || self.unread.bytes() > 0
+    }
+
     /// What it was told. The waker is woken when that changes.
     pub(super) fn order(&self, waker: &Waker) -> Order {
         self.waker.register(waker);
         match self.order.load(Relaxed) {
             0 => Order::Serve,
             1 => Order::Finish,
+            2 => Order::Late,
             _ => Order::Close,
         }
     }
 
-    fn tell(&self, order: Order) {
-        if self.order.fetch_max(order as u8, Relaxed) < order as u8 {
+    /// Says whether that is news.
+    fn tell(&self, order: Order) -> bool {
+        let news = self.order.fetch_max(order as u8, Relaxed) < order as u8;
+        if news {
             self.waker.wake();
         }
+        news
     }
 
     fn now(&self) {
-        self.since.store(self.seconds.load(Relaxed), Relaxed);
+        self.since.store(self.all.seconds(), Relaxed);
+    }
+
+    /// Whether its client has taken nothing of an answer for a while.
+    fn is_stuck(&self, now: u32) -> bool {
+        self.unread.bytes() > 0 && now.saturating_sub(self.since.load(Relaxed)) >= PATIENCE
     }
 
     /// For how many seconds it has been without a request in flight; `None` if it has one.
@@ -158,15 +240,19 @@ impl Activity {
         idle.then(|| now.saturating_sub(self.since.load(Relaxed)))
     }
 
-    fn overdue(&self, now: u32, limits: &Limits) -> bool {
-        let limit = if self.in_head.load(Relaxed) {
-            limits.head
+    /// How it is to end, if a time is over.
+    fn overdue(&self, now: u32, limits: &Limits) -> Option<Order> {
+        if self.unread.any_overdue(&self.all) {
+            return Some(Order::Close);
+        }
+        let (limit, order) = if self.in_head.load(Relaxed) {
+            (limits.head, Order::Late)
         } else {
-            limits.idle
+            (limits.idle, Order::Close)
         };
         // Moments are known to a second only, so one is given on top.
-        self.idle_for(now)
-            .is_some_and(|idle| u64::from(idle) > limit.as_secs())
+        let over = u64::from(self.idle_for(now)?) > limit.as_secs();
+        over.then_some(order)
     }
 }
 
@@ -176,7 +262,7 @@ impl Registry {
             limits,
             connected: Mutex::default(),
             began: Instant::now(),
-            seconds: Arc::default(),
+            all: Arc::new(All::new(limits.unread, limits.answer)),
             finishing: AtomicBool::new(false),
             refused: AtomicU32::new(u32::MAX),
         }
@@ -187,7 +273,7 @@ impl Registry {
     pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
         let mut connected = self.connected.lock();
         if connected.all.len() >= self.limits.connections {
-            let longest = connected.longest_idle(self.seconds.load(Relaxed))?;
+            let longest = connected.longest_idle(self.all.seconds())?;
             if let Some(activity) = connected.all.remove(&longest) {
                 activity.tell(Order::Close);
             }
@@ -198,7 +284,7 @@ impl Registry {
         } else {
             Order::Serve
         };
-        let activity = Arc::new(Activity::new(&self.seconds, order));
+        let activity = Arc::new(Activity::new(&self.all, order));
         let id = connected.next;
         connected.next += 1;
         connected.all.insert(id, Arc::clone(&activity));
@@ -211,8 +297,19 @@ impl Registry {
 
     /// Whether nobody else was refused in this second, so that a flood does not flood the log.
     pub(super) fn first_refused_this_second(&self) -> bool {
-        let now = self.seconds.load(Relaxed);
+        let now = self.all.seconds();
         self.refused.swap(now, Relaxed) != now
+    }
+
+    /// Counts an answer of so many bytes for as long as it waits for its client. Beyond what all
+    /// answers may hold, connections whose clients take nothing make room; `None` if there are none.
+    pub(super) fn hold(&self, activity: &Arc<Activity>, bytes: usize) -> Option<Share> {
+        let share = Share::new(activity, bytes);
+        let beyond = self.all.beyond();
+        if beyond == 0 || self.connected.lock().end_stuck(self.all.seconds(), beyond) {
+            return Some(share);
+        }
+        None
     }
 
     /// Lets every connection answer what is in flight and end.
@@ -243,11 +340,17 @@ impl Registry {
         }
     }
 
+    /// Bytes of answers that nobody has taken.
+    #[cfg(test)]
+    pub(super) fn unread(&self) -> usize {
+        self.all.bytes()
+    }
+
     fn close_overdue(&self, now: u32) {
-        self.seconds.store(now, Relaxed);
+        self.all.set_seconds(now);
         for activity in self.connected.lock().all.values() {
-            if activity.overdue(now, &self.limits) {
-                activity.tell(Order::Close);
+            if let Some(order) = activity.overdue(now, &self.limits) {
+                activity.tell(order);
             }
         }
     }
@@ -269,7 +372,7 @@ pub(super) async fn sweep(registry: Arc<Registry>, closing: CancellationToken) {
 
 /// A connection's place among the others; it is free again when this is dropped.
 pub(super) struct Place {
-    registry: Arc<Registry>,
+    pub(super) registry: Arc<Registry>,
     id: u64,
     pub(super) activity: Arc<Activity>,
 }
@@ -297,6 +400,8 @@ mod tests {
             head,
             body,
             idle: Duration::from_secs(75),
+            answer: Duration::from_secs(60),
+            unread: 12_000,
         };
         Arc::new(Registry::new(limits))
     }
@@ -343,12 +448,49 @@ mod tests {
             registry.close_overdue(second);
             dripping.activity.read();
         }
-        assert_eq!(order(&dripping), Order::Close);
+        assert_eq!(order(&dripping), Order::Late);
         assert_eq!(order(&silent), Order::Serve);
         registry.close_overdue(76);
         assert_eq!(order(&silent), Order::Close);
         registry.close_overdue(100_000);
         assert_eq!(order(&busy), Order::Serve);
+    }
+
+    #[tokio::test]
+    async fn whoever_takes_nothing_makes_room_for_the_answers_of_others() {
+        let registry = registry(9);
+        let (stuck, reading) = (registry.admit().unwrap(), registry.admit().unwrap());
+        let _stuck = registry.hold(&stuck.activity, 6_000).unwrap();
+        let reads = registry.hold(&reading.activity, 3_000).unwrap();
+        assert!(
+            registry.hold(&reading.activity, 4_000).is_none(),
+            "nobody has had the time to take its answer"
+        );
+        registry.close_overdue(PATIENCE);
+        reading.activity.wrote();
+        assert!(registry.hold(&reading.activity, 4_000).is_some());
+        assert_eq!(
+            (order(&stuck), order(&reading)),
+            (Order::Close, Order::Serve)
+        );
+        drop(reads);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_taken_too_slowly_ends_its_connection() {
+        let registry = registry(9);
+        let (slow, busy) = (registry.admit().unwrap(), registry.admit().unwrap());
+        let _answer = registry.hold(&slow.activity, 100).unwrap();
+        let mut others = None;
+        for second in 1..=121 {
+            registry.close_overdue(second);
+            // Bytes move all the time.
+            slow.activity.wrote();
+            busy.activity.wrote();
+            others.replace(registry.hold(&busy.activity, 100).unwrap());
+            assert!(second > 60 || order(&slow) == Order::Serve, "{second}");
+        }
+        assert_eq!((order(&slow), order(&busy)), (Order::Close, Order::Serve));
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import subprocess
 
 import httpx
 import pytest
@@ -155,3 +156,36 @@ def test_logs_are_json_on_request(tmp_path):
         server.stop()
         lines = [line for line in server.log().splitlines() if line.startswith("{")]
         assert lines and all(json.loads(line) for line in lines)
+
+
+@pytest.mark.parametrize("key", ["RINGBOLT_TLS__CERTIFICATE", "RINGBOLT_TLS__KEY", "RINGBOLT_NET__EXTRA_ROOTS"])
+def test_a_file_that_cannot_be_used_is_named_with_its_key_and_origin(tmp_path, key):
+    (tmp_path / "nonsense.pem").write_text("nonsense")
+    settings = {key: tmp_path / "nonsense.pem", "RINGBOLT_LISTEN": "127.0.0.1:0"}
+    if "TLS" in key:
+        settings = {"RINGBOLT_TLS__CERTIFICATE": tmp_path / "none.pem", "RINGBOLT_TLS__KEY": tmp_path / "none.pem"} | settings
+    if key.endswith("__KEY"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=x",
+             "-keyout", tmp_path / "key.pem", "-out", tmp_path / "none.pem"], check=True, capture_output=True,
+        )  # fmt: skip
+    done = ringbolt("serve", cwd=tmp_path, RINGBOLT_STORE=f"sqlite:{tmp_path / 'r.db'}", **settings)
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert key in said(done) and "nonsense.pem" in said(done), said(done)
+
+
+def test_another_encryption_key_is_named_with_its_origin(tmp_path):
+    with Server(tmp_path) as server:
+        app = server.api.application()
+        server.api.endpoint(app, "http://127.0.0.1:9/")
+        server.stop()
+        other = "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
+        done = ringbolt("serve", cwd=tmp_path, **server.settings | {"RINGBOLT_ENCRYPTION_KEY": other})
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert "RINGBOLT_ENCRYPTION_KEY" in said(done) and other not in said(done)
+
+
+def test_a_secret_in_an_argument_is_refused_and_not_repeated(tmp_path):
+    done = ringbolt("config", "--set", f"admin_token={ADMIN_TOKEN}", cwd=tmp_path)
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert "admin_token" in said(done) and ADMIN_TOKEN not in said(done)

@@ -9,9 +9,11 @@ mod setting;
 pub(crate) mod template;
 pub(crate) mod value;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(crate) use groups::{Api, Delivery, General, Log, Net, Retention, Runtime, Tls};
+use layers::Origin;
 pub(crate) use layers::{Flag, Layers, Sources};
 pub(crate) use problem::{ConfigError, Problem};
 use reader::Reader;
@@ -32,7 +34,17 @@ pub(crate) struct Config {
     pub(crate) api: Api,
     pub(crate) retention: Retention,
     pub(crate) runtime: Runtime,
+    /// Who set what, of the settings that name files.
+    origins: BTreeMap<&'static str, Origin>,
 }
+
+/// The settings whose values can be right although what they name is not.
+const NAMING: [&str; 4] = [
+    "tls.certificate",
+    "tls.key",
+    "net.extra_roots",
+    "encryption_key",
+];
 
 /// The groups in the order in which they are shown: name (empty for the top), text, rows.
 pub(crate) const GROUPS: &[(&str, &str, &[Setting])] = &[
@@ -67,6 +79,7 @@ impl Config {
             api: Api::read(&mut reader),
             retention: Retention::read(&mut reader),
             runtime: Runtime::read(&mut reader),
+            origins: NAMING.map(|key| (key, layers.origin(key))).into(),
         };
         config.check(&mut reader);
         reader.finish()?;
@@ -94,6 +107,12 @@ impl Config {
         if self.delivery.user_agent.chars().any(char::is_control) {
             reader.refuse("delivery.user_agent", "it has control characters");
         }
+    }
+
+    /// The error that says that what a setting names cannot be used.
+    pub(crate) fn unusable(&self, key: &'static str, why: &str) -> ConfigError {
+        let origin = self.origins.get(key).unwrap_or(&Origin::Default);
+        ConfigError::of(Problem::unusable(key, origin, why))
     }
 
     /// What every address that is handed out begins with.

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
-use crate::config::Config;
 use crate::config::value::{EncryptionKeys, Secret, Value as _};
+use crate::config::{Config, ConfigError, Problem};
 
 /// The file with the admin token, beside the store.
 pub(crate) const TOKEN_FILE: &str = "admin-token";
@@ -46,7 +46,10 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
         None => {
             let path = folder.join(TOKEN_FILE);
             let (text, _) = read_or_make(&path, folder, || random(&URL_SAFE_NO_PAD))?;
-            (understood(Secret::parse(text.trim()), &path)?, Some(path))
+            (
+                understood("admin_token", Secret::parse(text.trim()), &path)?,
+                Some(path),
+            )
         }
     };
     let (keys, key_file, key_is_new) = match &config.general.encryption_key {
@@ -62,7 +65,7 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
             }
             let (text, new) = read_or_make(&path, folder, || random(&STANDARD))?;
             (
-                understood(EncryptionKeys::parse(text.trim()), &path)?,
+                understood("encryption_key", EncryptionKeys::parse(text.trim()), &path)?,
                 Some(path),
                 new,
             )
@@ -85,11 +88,14 @@ pub(crate) fn existing_token(config: &Config) -> anyhow::Result<Secret> {
     let path = config.data_folder().join(TOKEN_FILE);
     let text = fs::read_to_string(&path)
         .with_context(|| format!("set RINGBOLT_ADMIN_TOKEN; cannot read {}", path.display()))?;
-    understood(Secret::parse(text.trim()), &path)
+    understood("admin_token", Secret::parse(text.trim()), &path)
 }
 
-fn understood<T>(parsed: Result<T, String>, path: &Path) -> anyhow::Result<T> {
-    parsed.map_err(|why| anyhow::anyhow!("{}: {why}", path.display()))
+fn understood<T>(key: &str, parsed: Result<T, String>, path: &Path) -> anyhow::Result<T> {
+    parsed.map_err(|why| {
+        let why = format!("file {}: {why}", path.display());
+        ConfigError::of(Problem::about(key, &why)).into()
+    })
 }
 
 /// Whether the file is a database of ours by its header, so that there may be secrets in it. What else

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use ringbolt_api::Api;
 use ringbolt_delivery::Driver;
 use ringbolt_model::Clock;
-use ringbolt_store::SqliteStore;
+use ringbolt_store::{OpenError, SqliteStore};
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,7 +45,10 @@ impl House {
         let settings = wiring::driver(config)?;
         let path = config.store_path().display();
         let store = SqliteStore::open(wiring::store(config, &secrets.keys, Arc::clone(&clock)))
-            .with_context(|| format!("cannot open the store {path}"))?;
+            .map_err(|why| match why {
+                OpenError::WrongKey | OpenError::NoKey => unusable_key(config, secrets, &why),
+                why => anyhow::Error::new(why).context(format!("cannot open the store {path}")),
+            })?;
         let store = Arc::new(store);
         let (handle, driver) = ringbolt_delivery::start(settings, store.clone(), clock).await?;
         let api = Api::new(
@@ -89,6 +91,18 @@ impl House {
             tracing::error!(error = %why, "the store did not close");
         }
     }
+}
+
+/// The error that says whose key it is that does not fit.
+fn unusable_key(config: &Config, secrets: &Secrets, why: &OpenError) -> anyhow::Error {
+    let file = secrets.key_file.as_ref();
+    let from = file.map(|file| format!(" (file {})", file.display()));
+    let store = config.store_path().display();
+    let why = format!(
+        "cannot open the store {store}: {why}{}",
+        from.unwrap_or_default()
+    );
+    config.unusable("encryption_key", &why).into()
 }
 
 async fn note_uses(api: Api, closing: CancellationToken) {

@@ -12,7 +12,7 @@ use ringbolt_net::{ClientSettings, Guard, Limits, ResolverSettings, TargetPolicy
 use ringbolt_store::SqliteSettings;
 
 use crate::config::value::{EncryptionKeys, Secret, Size};
-use crate::config::{Config, ConfigError, Problem};
+use crate::config::{Config, ConfigError};
 
 /// The store's settings.
 pub(crate) fn store(
@@ -101,9 +101,11 @@ fn extra_roots(config: &Config) -> Result<Vec<u8>, ConfigError> {
     let Some(path) = &config.net.extra_roots else {
         return Ok(Vec::new());
     };
-    let wrong = |why: std::io::Error| format!("cannot read {}: {why}", path.display());
-    std::fs::read(path)
-        .map_err(|why| ConfigError::of(Problem::about("net.extra_roots", &wrong(why))))
+    let unusable = |why: String| config.unusable("net.extra_roots", &why);
+    let pem = std::fs::read(path)
+        .map_err(|why| unusable(format!("cannot read {}: {why}", path.display())))?;
+    crate::server::chain(path).map_err(|why| unusable(format!("{why:#}")))?;
+    Ok(pem)
 }
 
 fn engine(config: &Config) -> ringbolt_engine::Settings {

@@ -123,7 +123,11 @@ async fn close(serving: Serving, house: House, grace: Duration) {
 
 fn certificates(config: &Config) -> anyhow::Result<Option<Arc<Certificates>>> {
     match (&config.tls.certificate, &config.tls.key) {
-        (Some(certificate), Some(key)) => Ok(Some(Arc::new(Certificates::read(certificate, key)?))),
+        (Some(certificate), Some(key)) => {
+            let read = Certificates::read(certificate, key);
+            let read = read.map_err(|(part, why)| config.unusable(part, &format!("{why:#}")))?;
+            Ok(Some(Arc::new(read)))
+        }
         _ => Ok(None),
     }
 }
@@ -132,7 +136,7 @@ fn read_again(certificates: Option<&Certificates>) {
     match certificates.map(Certificates::read_again) {
         None => tracing::info!("SIGHUP: there is no certificate to read again"),
         Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again"),
-        Some(Err(why)) => tracing::error!(
+        Some(Err((_, why))) => tracing::error!(
             error = format!("{why:#}"),
             "SIGHUP: the certificate cannot be used; the one before stays",
         ),

@@ -8,6 +8,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 
+use super::all_settings;
 use super::problem::{ConfigError, Problem};
 use super::setting::{PREFIX, variable};
 
@@ -101,6 +102,9 @@ impl Layers {
         }
         all = all.merge(Texts::environment(&sources.environment));
         for flag in &sources.flags {
+            if all_settings().any(|setting| setting.secret && setting.key == flag.key) {
+                return Err(ConfigError::of(Problem::exposed(&flag.key, &flag.name)));
+            }
             all = all.merge(Texts::flag(flag));
         }
         let merged = all
@@ -116,6 +120,12 @@ impl Layers {
     /// What was set for a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
         self.0.get(key)
+    }
+
+    /// Who set a key.
+    pub(crate) fn origin(&self, key: &str) -> Origin {
+        self.get(key)
+            .map_or(Origin::Default, |entry| entry.origin.clone())
     }
 
     /// Every key that was set.

@@ -24,6 +24,16 @@ pub(crate) fn listing(config: &Config, layers: &Layers) -> String {
     text
 }
 
+/// The text without what stands before the `@` of a URL.
+pub(crate) fn without_password(text: &str) -> String {
+    let hidden = text.split_once("://").and_then(|(scheme, rest)| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let at = rest[..end].rfind('@')?;
+        Some(format!("{scheme}://{MASK}{}", &rest[at..]))
+    });
+    hidden.unwrap_or_else(|| text.to_owned())
+}
+
 type Row = (&'static str, String, String);
 
 fn row(setting: &Setting, config: &Config, layers: &Layers) -> Row {
@@ -37,7 +47,7 @@ fn row(setting: &Setting, config: &Config, layers: &Layers) -> Row {
             (setting.key, text, origin)
         }
         (false, true) => (setting.key, MASK.into(), origin),
-        (false, false) => (setting.key, text, origin),
+        (false, false) => (setting.key, without_password(&text), origin),
     }
 }
 
@@ -79,6 +89,10 @@ mod tests {
                 "http://user:hunter2@proxy:3128",
             ),
             ("RINGBOLT_DELIVERY__TIMEOUT", "3s"),
+            (
+                "RINGBOLT_PUBLIC_URL",
+                "https://user:sesame@hooks.example.com/in",
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let sources = Sources {
@@ -88,13 +102,13 @@ mod tests {
         let layers = Layers::merge(sources).unwrap();
         let text = listing(&Config::read(&layers).unwrap(), &layers);
         assert!(
-            !text.contains("horse") && !text.contains("hunter2"),
+            !text.contains("horse") && !text.contains("hunter2") && !text.contains("sesame"),
             "{text}"
         );
         let line = |key: &str| text.lines().find(|line| line.starts_with(key)).unwrap();
         assert!(line("admin_token").ends_with("environment variable RINGBOLT_ADMIN_TOKEN"));
         assert!(line("delivery.timeout").contains("3s"));
-        assert!(line("public_url").contains("http://127.0.0.1:8071"));
+        assert!(line("public_url").contains("@hooks.example.com/in"));
         assert_eq!(text.lines().count(), all_settings().count());
     }
 }

@@ -66,23 +66,77 @@ impl Problem {
         ))
     }
 
+    /// The value looks right, but what it names cannot be used.
+    pub(crate) fn unusable(key: &str, origin: &Origin, why: &str) -> Self {
+        Self(format!("`{key}` ({}): {why}", origin.describe(key)))
+    }
+
+    /// A secret where everybody on the machine can read it.
+    pub(crate) fn exposed(key: &str, flag: &str) -> Self {
+        Self(format!(
+            "`{key}` (flag {flag}): it is a secret, and arguments can be read by everybody on this machine: \
+             set it in the environment or the file"
+        ))
+    }
+
     /// Something else about a setting.
     pub(crate) fn about(key: &str, why: &str) -> Self {
         Self(format!("`{key}`: {why}"))
     }
 }
 
-/// The setting whose key is most like this one: as a whole, or in its last part, since forgetting
-/// the group is the commonest slip.
+/// What others call it, where no likeness of letters leads to the key.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("port", "listen"),
+    ("host", "listen"),
+    ("bind", "listen"),
+    ("addr", "listen"),
+    ("address", "listen"),
+    ("db", "store"),
+    ("database", "store"),
+    ("database_url", "store"),
+    ("dsn", "store"),
+    ("data", "store"),
+    ("token", "admin_token"),
+    ("secret", "encryption_key"),
+    ("url", "public_url"),
+    ("proxy", "delivery.egress_proxy"),
+    ("cert", "tls.certificate"),
+    ("ca", "net.extra_roots"),
+    ("dns", "net.resolver"),
+    ("threads", "runtime.workers"),
+    ("grace", "runtime.shutdown_grace"),
+];
+
+/// The setting that was most likely meant.
 fn nearest(key: &str) -> &'static Setting {
-    let likeness = |setting: &Setting| {
-        let whole = strsim::normalized_damerau_levenshtein(key, setting.key);
-        let (_, last) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
-        let (_, written) = key.rsplit_once('.').unwrap_or(("", key));
-        whole.max(0.9 * strsim::normalized_damerau_levenshtein(written, last))
-    };
-    let best = all_settings().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let called = ELSEWHERE.iter().find(|(name, _)| *name == key);
+    let key = called.map_or(key, |(_, ours)| ours);
+    // The first of those that are equally like it.
+    let best = all_settings().min_by(|a, b| likeness(key, b.key).total_cmp(&likeness(key, a.key)));
     best.expect("there are settings")
+}
+
+/// How much a key is like another: as a whole, in its last part, since forgetting the group is the
+/// commonest slip, or in one word of that. A word that was begun counts more than one like it: what
+/// is short has few letters that could agree.
+fn likeness(written: &str, key: &str) -> f64 {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let (name, ours) = (last(written), last(key));
+    let begun = |a: &str, b: &str| a.len() >= 3 && b.starts_with(a);
+    let alike = |a: &str, b: &str| {
+        let letters = strsim::normalized_damerau_levenshtein(a, b);
+        if begun(a, b) {
+            letters.max(0.85)
+        } else {
+            letters
+        }
+    };
+    let word = ours.split('_').map(|word| alike(&name, word));
+    let word = word.fold(0.0_f64, f64::max);
+    // A key at the top is one that was written without a group.
+    let whole = alike(written, key);
+    whole.max(0.9 * alike(&name, &ours)).max(0.8 * word)
 }
 
 #[cfg(test)]
@@ -91,13 +145,33 @@ mod tests {
 
     #[test]
     fn the_nearest_key_is_found_through_slips_and_missing_groups() {
-        assert_eq!(
-            nearest("delivery.retry_shedule").key,
-            "delivery.retry_schedule"
-        );
-        assert_eq!(nearest("lisen").key, "listen");
-        assert_eq!(nearest("timeout").key, "delivery.timeout");
-        assert_eq!(nearest("net.allow_networks").key, "delivery.allow_networks");
+        for (written, meant) in [
+            ("delivery.retry_shedule", "delivery.retry_schedule"),
+            ("retry_schedule", "delivery.retry_schedule"),
+            ("lisen", "listen"),
+            ("listn", "listen"),
+            ("list", "listen"),
+            ("port", "listen"),
+            ("stor", "store"),
+            ("sotre", "store"),
+            ("store_url", "store"),
+            ("database_url", "store"),
+            ("timeout", "delivery.timeout"),
+            ("net.allow_networks", "delivery.allow_networks"),
+            ("networks", "delivery.allow_networks"),
+            ("proxies", "trusted_proxies"),
+            ("trusted", "trusted_proxies"),
+            ("encryption", "encryption_key"),
+            ("admin", "admin_token"),
+            ("public", "public_url"),
+            ("base_url", "public_url"),
+            ("log_format", "log.format"),
+            ("tls_key", "tls.key"),
+            ("tls.cert", "tls.certificate"),
+            ("worker", "runtime.workers"),
+        ] {
+            assert_eq!(nearest(written).key, meant, "{written}");
+        }
     }
 
     #[test]

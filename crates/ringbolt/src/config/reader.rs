@@ -1,7 +1,7 @@
 //! Turns texts into values and collects everything that is wrong, so that it is told at once.
 
 use super::all_settings;
-use super::layers::{Layers, Origin};
+use super::layers::Layers;
 use super::problem::{ConfigError, Problem};
 use super::setting::Setting;
 use super::value::Value;
@@ -38,10 +38,7 @@ impl<'a> Reader<'a> {
 
     /// Notes that a value cannot be, for a reason that lies beside it.
     pub(crate) fn refuse(&mut self, key: &'static str, why: &str) {
-        let origin = self
-            .layers
-            .get(key)
-            .map_or(Origin::Default, |entry| entry.origin.clone());
+        let origin = self.layers.origin(key);
         let setting = setting(key).expect("only settings are refused");
         self.problems.push(Problem::wrong(setting, &origin, why));
     }

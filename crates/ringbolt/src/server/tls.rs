@@ -10,6 +10,9 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+/// Which setting names what cannot be used, and why it cannot.
+pub(crate) type Unusable = (&'static str, anyhow::Error);
+
 /// The certificate in force.
 pub(crate) struct Certificates {
     certificate: PathBuf,
@@ -21,8 +24,8 @@ impl Certificates {
     /// Reads both files.
     ///
     /// # Errors
-    /// If one cannot be read, or they do not belong together.
-    pub(crate) fn read(certificate: &Path, key: &Path) -> anyhow::Result<Self> {
+    /// If one cannot be read, or they do not belong together; with the setting that is to be mended.
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, Unusable> {
         Ok(Self {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
@@ -35,7 +38,7 @@ impl Certificates {
     ///
     /// # Errors
     /// As for [`Self::read`].
-    pub(crate) fn read_again(&self) -> anyhow::Result<()> {
+    pub(crate) fn read_again(&self) -> Result<(), Unusable> {
         let fresh = load(&self.certificate, &self.key)?;
         *self.current.write() = fresh;
         Ok(())
@@ -57,8 +60,16 @@ pub(crate) fn chain(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>>
     Ok(chain)
 }
 
-fn load(certificate: &Path, key: &Path) -> anyhow::Result<Arc<ServerConfig>> {
-    let chain = chain(certificate)?;
+fn load(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Unusable> {
+    let chain = chain(certificate).map_err(|why| ("tls.certificate", why))?;
+    pair(chain, certificate, key).map_err(|why| ("tls.key", why))
+}
+
+fn pair(
+    chain: Vec<CertificateDer<'static>>,
+    certificate: &Path,
+    key: &Path,
+) -> anyhow::Result<Arc<ServerConfig>> {
     let secret = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("cannot read the private key in {}", key.display()))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))

@@ -11,6 +11,7 @@ use ringbolt_model::{RetrySchedule, SignatureHeaders};
 use ringbolt_net::EgressProxy;
 
 use super::Value;
+use crate::config::listing::without_password;
 
 impl Value for String {
     const FORM: &'static str = "text";
@@ -198,12 +199,16 @@ impl Value for HttpUrl {
     const FORM: &'static str = "URL, such as `https://hooks.example.com`";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let uri: http::Uri = text.parse().map_err(|_| format!("`{text}` is no URL"))?;
+        // An error may end up in a log, and a password with it.
+        let shown = without_password(text);
+        let uri: http::Uri = text.parse().map_err(|_| format!("`{shown}` is no URL"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err(format!("`{text}` begins with neither http:// nor https://"));
+            return Err(format!(
+                "`{shown}` begins with neither http:// nor https://"
+            ));
         }
         if uri.query().is_some() || text.contains('#') {
-            return Err(format!("`{text}` has more than a host and a path"));
+            return Err(format!("`{shown}` has more than a host and a path"));
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }

@@ -82,6 +82,8 @@ async fn drive(shared: Arc<Shared>) {
 }
 
 async fn sleep(shared: &Shared) {
+    // First of all: a timer that is set between the look and the sleep has to be heard of.
+    shared.wakes_at.store(i64::MAX, Relaxed);
     let now = shared.clock.steady();
     let wake = shared
         .look(|engine| engine.next_wake())

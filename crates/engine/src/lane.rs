@@ -96,6 +96,8 @@ pub(crate) struct Lane {
     pub(crate) app_turn: AppTurn,
     /// The endpoint asked to wait until then.
     pub(crate) held_until: Option<Timestamp>,
+    /// An attempt of it has ended.
+    pub(crate) answered: bool,
     /// Its last answer was a prompt success, and nothing hangs since.
     pub(crate) proven: bool,
     /// Its attempts hang, and nothing was a prompt success since.
@@ -128,6 +130,7 @@ impl Lane {
             rate_wait: None,
             app_turn: AppTurn::Open,
             held_until: None,
+            answered: false,
             proven: false,
             hangs: false,
             class: if own.disabled {
@@ -250,7 +253,8 @@ impl Lane {
         match self.class {
             Class::Trusted => Standing::Trusted,
             _ if self.hangs => Standing::Hanging,
-            _ => Standing::Untested,
+            _ if self.answered => Standing::Failing,
+            _ => Standing::New,
         }
     }
 

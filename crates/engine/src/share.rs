@@ -3,9 +3,9 @@
 //!
 //! Slots that hang do not come back before their time-out, and nobody can tell a new lane that will
 //! answer from one that will hang. So lanes that are known to hang fill half of all slots at most, and
-//! those of which nothing is known five eighths, together. The eighth beyond that is given out at a
-//! pace at which it cannot run out, to newcomers, the latest first: whoever comes when thousands hang
-//! has a slot within two beats of it.
+//! those that have not succeeded yet five eighths, together. The eighth beyond that is given out at a pace
+//! at which it cannot run out, to newcomers, the latest first: whoever comes when thousands hang has a
+//! slot within a beat. What has been tried before, and failed, has a beat only if no newcomer waits.
 //!
 //! Lanes that wait stand in doubly linked lists, one for each number of attempts in flight, so that a
 //! start costs the same with ten lanes as with a hundred thousand.
@@ -16,9 +16,9 @@ use ringbolt_model::Timestamp;
 
 /// Of eight slots, so many may be taken by lanes that are not trusted, when one that hangs is to start,
 const BESIDE_HANGING: usize = 4;
-/// one of which nothing is known,
+/// one that has not succeeded yet,
 const BESIDE_UNTESTED: usize = 5;
-/// and one of which nothing is known that has nothing in flight. The rest is for trusted lanes.
+/// and one that has not succeeded yet and has nothing in flight. The rest is for trusted lanes.
 const BESIDE_NEWCOMER: usize = 6;
 /// Lanes with as many attempts in flight, or more, are equals.
 const LEVELS: usize = 1024;
@@ -32,7 +32,7 @@ pub(crate) struct Share {
     doubtful_in_flight: usize,
     newcomers: Newcomers,
     waits: Vec<Wait>,
-    lists: [Lists; 3],
+    lists: [Lists; 4],
     ticket: u64,
 }
 
@@ -41,10 +41,12 @@ pub(crate) struct Share {
 pub(crate) enum Standing {
     /// It answers promptly.
     Trusted = 0,
-    /// Nothing: it has not answered yet, or has not succeeded.
-    Untested = 1,
+    /// Nothing: no attempt of it has ended yet.
+    New = 1,
+    /// It answers promptly, but has not succeeded.
+    Failing = 2,
     /// Its attempts hang.
-    Hanging = 2,
+    Hanging = 3,
 }
 
 /// The pace at which the eighth that is kept for newcomers is given out.
@@ -101,7 +103,7 @@ impl Share {
                 wake: None,
             },
             waits: Vec::new(),
-            lists: [Lists::new(), Lists::new(), Lists::new()],
+            lists: std::array::from_fn(|_| Lists::new()),
             ticket: 0,
         }
     }
@@ -169,21 +171,19 @@ impl Share {
             return None;
         }
         let newcomer = self.newcomer(now);
-        let [trusted, untested, hanging] = &self.lists;
-        // A lane that hangs lets one of which nothing is known pass: soon something is.
+        let [trusted, new, failing, hanging] = self.lists.each_ref().map(Lists::lowest);
+        let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
+        let untested = new
+            .into_iter()
+            .chain(failing)
+            .min_by_key(|place| rank(*place));
+        // A lane that hangs lets one that may not hang pass: soon it is known.
         let doubtful = untested
-            .lowest()
             .filter(|_| self.fits_beside(BESIDE_UNTESTED))
             .into_iter()
-            .chain(
-                hanging
-                    .lowest()
-                    .filter(|_| self.fits_beside(BESIDE_HANGING)),
-            )
+            .chain(hanging.filter(|_| self.fits_beside(BESIDE_HANGING)))
             .min_by_key(|(level, _)| *level);
-        let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
         let (_, _, lane) = trusted
-            .lowest()
             .into_iter()
             .chain(doubtful)
             .chain(newcomer)
@@ -200,9 +200,11 @@ impl Share {
         if self.fits_beside(BESIDE_UNTESTED) || !self.fits_beside(BESIDE_NEWCOMER) {
             return None;
         }
-        let latest = self.lists[Standing::Untested as usize].latest()?;
+        let new = self.lists[Standing::New as usize].latest();
+        let failing = || self.lists[Standing::Failing as usize].longest_waiting();
+        let next = new.or_else(failing)?;
         self.newcomers.wake = self.newcomers.open_at.filter(|at| *at > now);
-        self.newcomers.wake.is_none().then_some((0, latest))
+        self.newcomers.wake.is_none().then_some((0, next))
     }
 
     /// Whether less than so many eighths are taken by lanes that are not trusted.
@@ -269,10 +271,12 @@ impl Lists {
 
     /// The lane without attempts in flight that has waited for the shortest time.
     fn latest(&self) -> Option<u32> {
-        match self.ends[0].1 {
-            NONE => None,
-            lane => Some(lane),
-        }
+        Some(self.ends[0].1).filter(|lane| *lane != NONE)
+    }
+
+    /// The lane without attempts in flight that has waited for the longest time.
+    fn longest_waiting(&self) -> Option<u32> {
+        Some(self.ends[0].0).filter(|lane| *lane != NONE)
     }
 
     /// Puts a lane at the end of a level; returns the one before it.
@@ -307,7 +311,7 @@ const fn part(total: usize, eighths: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Standing::{Hanging, Trusted, Untested};
+    use super::Standing::{Failing, Hanging, New, Trusted};
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1000);
@@ -331,7 +335,7 @@ mod tests {
     fn everybody_gets_one_before_anybody_gets_a_second() {
         let mut share = Share::new(100, LONGEST);
         for lane in 0..5 {
-            share.enlist(lane, if lane % 2 == 0 { Trusted } else { Untested }, 0);
+            share.enlist(lane, if lane % 2 == 0 { Trusted } else { New }, 0);
         }
         share.enlist(5, Trusted, 1);
         share.enlist(6, Trusted, 0);
@@ -352,8 +356,8 @@ mod tests {
     fn a_lane_that_hangs_lets_an_untested_one_pass() {
         let mut share = Share::new(100, LONGEST);
         share.enlist(1, Hanging, 0);
-        share.enlist(2, Untested, 0);
-        share.enlist(3, Untested, 1);
+        share.enlist(2, New, 0);
+        share.enlist(3, New, 1);
         assert_eq!(turns(&mut share, 9), [2, 1, 3]);
     }
 
@@ -362,21 +366,21 @@ mod tests {
         let mut share = Share::new(64, LONGEST);
         (0..100).for_each(|lane| share.enlist(lane, Hanging, 0));
         assert_eq!(fill(&mut share, NOW).len(), 32);
-        (100..200).for_each(|lane| share.enlist(lane, Untested, 1));
+        (100..200).for_each(|lane| share.enlist(lane, New, 1));
         assert_eq!(fill(&mut share, NOW), Vec::from_iter(100..108));
     }
 
     #[test]
     fn newcomers_have_an_eighth_at_a_pace_the_latest_first() {
         let mut share = Share::new(64, LONGEST);
-        (0..100).for_each(|lane| share.enlist(lane, Untested, 0));
+        (0..100).for_each(|lane| share.enlist(lane, New, 0));
         // Five eighths, the longest waiting first, and one beyond them.
         let mut expected = Vec::from_iter(0..40);
         expected.push(99);
         assert_eq!(fill(&mut share, NOW), expected);
         let beat = NOW + LONGEST / 8;
         assert_eq!(share.next_wake(), Some(beat));
-        share.enlist(200, Untested, 0);
+        share.enlist(200, New, 0);
         assert_eq!(fill(&mut share, NOW), [], "not before the next beat");
         assert_eq!(fill(&mut share, beat), [200]);
         // Within the longest time that an attempt takes the eighth does not run out.
@@ -386,9 +390,35 @@ mod tests {
     }
 
     #[test]
+    fn one_that_failed_has_a_beat_only_if_no_newcomer_waits() {
+        let mut share = Share::new(64, LONGEST);
+        (0..41).for_each(|lane| share.enlist(lane, New, 0));
+        assert_eq!(fill(&mut share, NOW).len(), 41);
+        share.enlist(50, New, 0);
+        (60..62).for_each(|lane| share.enlist(lane, Failing, 0));
+        let at = |beats| NOW + LONGEST / 8 * beats;
+        assert_eq!(fill(&mut share, at(1)), [50]);
+        assert_eq!(fill(&mut share, at(2)), [60]);
+        share.enlist(51, New, 0);
+        assert_eq!(fill(&mut share, at(3)), [51]);
+        assert_eq!(fill(&mut share, at(4)), [61]);
+    }
+
+    #[test]
+    fn those_that_failed_and_those_that_are_new_take_turns_otherwise() {
+        let mut share = Share::new(100, LONGEST);
+        share.enlist(1, Failing, 0);
+        share.enlist(2, New, 0);
+        share.enlist(3, Failing, 0);
+        share.enlist(4, New, 1);
+        share.enlist(5, Failing, 1);
+        assert_eq!(turns(&mut share, 9), [1, 2, 3, 4, 5]);
+    }
+
+    #[test]
     fn a_newcomer_that_answers_lets_the_next_one_in() {
         let mut share = Share::new(64, LONGEST);
-        (0..100).for_each(|lane| share.enlist(lane, Untested, 0));
+        (0..100).for_each(|lane| share.enlist(lane, New, 0));
         assert_eq!(fill(&mut share, NOW).last(), Some(&99));
         (0..2).for_each(|_| share.ended(false));
         share.answered(5);

@@ -36,7 +36,8 @@ impl Engine {
             return UNKNOWN;
         };
         self.share.ended(lane.class.is_trusted());
-        if verdict.took < self.settings.hang_after {
+        // With another attempt in flight it would be unknown which of them had the newcomer's slot.
+        if verdict.took < self.settings.hang_after && lane.flight.is_empty() {
             self.share.answered(number);
         }
         lane.learn(&verdict, &self.settings);
@@ -186,6 +187,7 @@ impl Flying {
 impl Lane {
     /// Learns from how long an answer took.
     fn learn(&mut self, verdict: &Verdict, settings: &Settings) {
+        self.answered = true;
         if verdict.took >= settings.hang_after {
             self.distrust();
         } else if verdict.outcome == Outcome::Success {

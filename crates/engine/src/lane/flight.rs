@@ -28,6 +28,10 @@ impl Flight {
         self.flying.len()
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.flying.is_empty()
+    }
+
     pub(crate) fn start(&mut self, flying: Flying) {
         self.flying.push(flying);
     }

@@ -24,6 +24,7 @@ class Arrival:
     body: bytes
     at: float = field(default_factory=time.monotonic)
     answered: int = 0
+    nth: int = 1  # on its connection
 
     @property
     def path(self):
@@ -120,13 +121,15 @@ class Endless:
 
 @dataclass
 class Raw:
-    """Exactly these bytes, then the end of the connection."""
+    """Exactly these bytes, then the end of the connection, unless it is kept."""
 
     data: bytes
+    keep: bool = False
 
     async def write(self, writer):
         writer.write(self.data)
         await writer.drain()
+        return self.keep
 
 
 class Reset:
@@ -164,10 +167,12 @@ class Receiver:
     """An HTTP server on a loopback port; `open` counts its connections now, `busy` the requests that it is answering.
 
     `answer` is a reply or a function from an arrival to a reply;
-    `answers` maps a path to the same and wins. Both may be changed while it runs."""
+    `answers` maps a path to the same and wins. Both may be changed while it runs.
+    An `early` one answers as soon as it has the head, and takes the body afterwards."""
 
-    def __init__(self, answer=None, *, host="127.0.0.1", port=0, keep=True, tls=None):
+    def __init__(self, answer=None, *, host="127.0.0.1", port=0, keep=True, tls=None, early=False):
         self.tls = tls
+        self.early = early
         self.host = host
         self.port = port
         self.answer = answer or Reply()
@@ -236,9 +241,11 @@ class Receiver:
         self.open += 1
         self._writers.add(writer)
         self.reached.append(writer.get_extra_info("sockname")[0])
+        nth = 0
         try:
-            while (arrival := await _read(reader)) is not None:
+            while (arrival := await _read(reader, body=not self.early)) is not None:
                 self.count += 1
+                arrival.nth = nth = nth + 1
                 self.ids[arrival.id] += 1
                 if self.keep:
                     self.arrivals.append(arrival)
@@ -247,6 +254,10 @@ class Receiver:
                 arrival.answered = getattr(reply, "status", 0)
                 self.busy += 1
                 try:
+                    if self.early:
+                        await reply.write(writer)
+                        await reader.read()
+                        break
                     if not await _unless_gone(reply.write(writer), reader):
                         break
                 finally:
@@ -271,8 +282,8 @@ async def _unless_gone(answering, reader):
         await asyncio.gather(answer, gone, return_exceptions=True)
 
 
-async def _read(reader):
-    """One request, or None when the connection ended between two."""
+async def _read(reader, body=True):
+    """One request, without its body if that is not wanted; None when the connection ended between two."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError as ended:
@@ -283,7 +294,9 @@ async def _read(reader):
     method, target, _ = first.split(" ", 2)
     headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
     known = {name.lower(): value for name, value in headers}
-    if "chunked" in known.get("transfer-encoding", ""):
+    if not body:
+        body = b""
+    elif "chunked" in known.get("transfer-encoding", ""):
         body = await _chunked(reader)
     else:
         body = await reader.readexactly(int(known.get("content-length", 0)))

@@ -2,10 +2,12 @@
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from .api import Api
@@ -170,3 +172,8 @@ class Server:
             if line.startswith((f"{name} ", f"{name}{{"))
         ]
         return sum(samples) if samples else None
+
+    def failures(self):
+        """How many tries have failed, by the word of their failure."""
+        samples = re.findall(r'^ringbolt_attempts_failed_total\{reason="(\w+)"\} (\d+)', self.api.get("/metrics").text, re.M)
+        return Counter({word: int(count) for word, count in samples})

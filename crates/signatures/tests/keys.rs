@@ -37,9 +37,26 @@ fn what_follows_the_prefix_must_be_standard_base64() {
         "whsec_wronglength",
         "whsk_%",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS_",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS-",
+        "whsec_ MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw=",
+        "whsec_MfKQ9r8GKYqr=TwjUPD8ILPZIo2LaLaSw",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSé",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS\0",
+        "whsec_whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n",
     ] {
         assert_eq!(refusal(wrong), SecretError::NotBase64, "{wrong}");
+    }
+}
+
+#[test]
+fn bits_that_no_byte_holds_must_be_zero() {
+    let right = text("whsec_", &[0; 25]);
+    assert!(right.ends_with("A=="));
+    for other in ["B==", "P==", "B", "P"] {
+        let wrong = right.replace("A==", other);
+        assert_eq!(refusal(&wrong), SecretError::NotBase64, "{wrong}");
     }
 }
 

@@ -150,6 +150,34 @@ fn a_tolerance_of_ones_own_is_kept_to() {
     assert_eq!(verify_with_clock(-3600, Duration::from_secs(3600)), Ok(()));
     let refused = Err(VerifyError::TooOld { by_seconds: 3600 });
     assert_eq!(verify_with_clock(-3600, Duration::ZERO), refused);
+    assert_eq!(verify_with_clock(0, Duration::ZERO), Ok(()));
+}
+
+#[test]
+fn a_part_of_a_second_adds_nothing_to_the_tolerance() {
+    let tolerance = Duration::from_millis(300_999);
+    assert_eq!(verify_with_clock(300, tolerance), Ok(()));
+    let refused = Err(VerifyError::TooNew { by_seconds: 1 });
+    assert_eq!(verify_with_clock(301, tolerance), refused);
+}
+
+#[test]
+fn the_clocks_furthest_apart_are_far_apart_and_no_more() {
+    let secrets = [Secret::parse(SECRET).expect("a published secret")];
+    let verifier = Verifier::new(&secrets);
+    for (timestamp, now) in [(i64::MAX, i64::MIN), (i64::MIN, i64::MAX)] {
+        let signature = Signer::new(&secrets).sign(ID, timestamp, PAYLOAD);
+        let text = timestamp.to_string();
+        let judge = |tolerance| verifier.verify((ID, &*text, &*signature), PAYLOAD, now, tolerance);
+        let by_seconds = u64::MAX - 300;
+        let refused = if timestamp < now {
+            VerifyError::TooOld { by_seconds }
+        } else {
+            VerifyError::TooNew { by_seconds }
+        };
+        assert_eq!(judge(DEFAULT_TOLERANCE), Err(refused));
+        assert_eq!(judge(Duration::MAX), Ok(()));
+    }
 }
 
 #[test]

@@ -291,3 +291,18 @@ def _pretend_newer(path):
             )
     database.close()
     return True
+
+
+@pytest.mark.parametrize("link", ["symlink", "hard link"])
+def test_a_second_server_by_another_name_of_the_file_is_refused(tmp_path, link):
+    with Server(tmp_path / "first") as server:
+        message = server.api.send(server.api.application())
+        file, other = tmp_path / "first" / "ringbolt.db", tmp_path / "second" / "other.db"
+        other.parent.mkdir()
+        other.symlink_to(file) if link == "symlink" else other.hardlink_to(file)
+        settings = server.settings | {"RINGBOLT_STORE": f"sqlite:{other}", "RINGBOLT_LISTEN": "127.0.0.1:0"}
+        key = tmp_path / "first" / "encryption-key"
+        shutil.copy(key, other.parent / key.name)
+        done = ringbolt("serve", cwd=other.parent, timeout=30, **settings)
+        assert done.returncode not in (0, 101) and "in use" in done.stderr, done.stderr
+        assert server.api.send(server.api.application()) > message, "the first goes on"

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -239,3 +240,98 @@ def test_an_answer_before_the_body_keeps_the_connection_or_says_that_it_ends(ser
             assert answer.startswith(b"HTTP/1.1 401"), f"hung up on without a word: {answer!r}"
             if b"connection: close" in answer.lower():
                 return
+
+
+def test_two_tokens_in_one_request_are_refused(server):
+    again = b"authorization: Bearer %s\r\n" % ADMIN_TOKEN.encode()
+    for second in (again, b"authorization: Bearer other\r\n"):
+        rest = b'connection: close\r\ncontent-length: 12\r\n\r\n{"name":"x"}'
+        answer = exchange(server, POST + second + rest, end=False)
+        assert answer.startswith(b"HTTP/1.1 401 "), answer
+
+
+def test_requests_in_one_pipe_do_not_starve_a_neighbour(server, api):
+    """A connection that asks for the largest page again and again, and reads: others are answered meanwhile."""
+    asked = 300
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as pipe:
+        pipe.sendall(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n" * asked)
+        answers = threading.Thread(target=_read_all, args=(pipe, asked), daemon=True)
+        answers.start()
+        worst, between = 0.0, 0
+        while answers.is_alive():
+            began = time.monotonic()
+            assert api.get("/app").status_code == 200
+            worst = max(worst, time.monotonic() - began)
+            between += 1
+        assert between >= 5, f"only {between} answers for others beside {asked} in the pipe"
+        assert worst < 5, f"others waited {worst:.1f} s"
+
+
+def _read_all(pipe, count):
+    seen = b""
+    found = 0
+    while found < count and (chunk := pipe.recv(1 << 20)):
+        seen = seen[-20:] + chunk
+        found += seen.count(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.alone
+def test_bodies_on_their_way_hold_bounded_memory():
+    """200 MiB of bodies that never end: those beyond the bound are told to come later, and nobody else is."""
+    with Server(API__MAX_PAYLOAD="10MiB", API__BODY_TIMEOUT="60s") as server:
+        app = server.api.application()
+        head = POST.replace(b"/app ", b"/app/%s/msg " % app.encode()) + b"content-length: 10000000\r\n\r\n"
+        part = head + b'{"eventType":"a.b","payload":{"pad":"' + b"x" * 9_500_000
+        before = server.rss_kib()
+        slow = []
+        for _ in range(21):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+            slow.append(connection)
+            try:
+                connection.sendall(part)
+            except OSError:
+                pass  # it was refused while it still sent
+        eventually(lambda: any(_answer_so_far(connection).startswith(b"HTTP/1.1 429 ") for connection in slow), within=30)
+        grown = (server.rss_kib("VmHWM") - before) / 1024
+        assert grown < 250, f"{grown:.0f} MiB more"
+        for connection in slow:
+            connection.close()
+        sent = lambda: server.api.post(f"/app/{app}/msg", {"eventType": "a.b", "payload": {}}).status_code == 202  # noqa: E731
+        eventually(sent, what="there is room again")
+
+
+def _answer_so_far(connection):
+    connection.setblocking(False)
+    try:
+        return connection.recv(65_536, socket.MSG_PEEK)
+    except OSError:
+        return b""
+
+
+def test_known_keys_are_not_slowed_down_with_their_address(server, api):
+    """Whoever guesses tokens is slowed down by address; a neighbour behind the same address keeps working."""
+    key = api.with_token(api.post("/key", {"name": "known", "role": "reader"}).json()["token"])
+    assert key.get("/app").status_code == 200
+    nobody = api.with_token(None)
+    guesses = (nobody.get("/app", headers={"authorization": f"Bearer guess-{n}"}).status_code for n in range(500))
+    assert 429 in guesses, "whoever guesses is slowed down"
+    assert key.get("/app").status_code == 200
+    assert api.get("/app").status_code == 200
+
+
+def test_an_output_that_cannot_be_written_ends_nothing():
+    """Standard output and error on a full device: it starts, serves, logs into nothing, and ends in good order."""
+    with Server() as server:
+        server.stop()
+        log, server.log_path = server.log_path, Path("/dev/full")
+        try:
+            server.spawn()
+        finally:
+            server.log_path = log
+        server.wait_healthy()
+        app = server.api.application()
+        server.api.endpoint(app, "http://127.0.0.1:9/")
+        server.api.send(app)
+        assert exchange(server, BROKEN["garbage"]) is not None
+        assert server.api.get(f"/app/{app}/msg").status_code == 200
+        assert server.stop() == 0

@@ -75,7 +75,7 @@ def test_a_second_signal_ends_at_once():
         assert server.running(), "waiting for the attempt"
         began = time.monotonic()
         server.signal(signal.SIGTERM)
-        server.process.wait(5)
+        assert server.process.wait(5) == 1, "it says that the end was cut short"
         assert time.monotonic() - began < 2
 
 

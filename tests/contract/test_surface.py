@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 PATHS = {
     "/api/v1/app",
@@ -72,6 +73,18 @@ def test_metrics_are_prometheus(server, api, app, receiver):
     for histogram in ("attempt_seconds", "accept_seconds", "store_commit_seconds", "store_commit_writes"):
         assert f"# TYPE ringbolt_{histogram} histogram" in answer.text, histogram
         assert f'ringbolt_{histogram}_bucket{{le="+Inf"}}' in answer.text, histogram
+
+
+def test_metrics_are_read_by_the_parser_of_prometheus(api, app, receiver):
+    api.endpoint(app, receiver.url())
+    api.send(app)
+    receiver.wait()
+    answer = api.get("/metrics")
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    families = list(text_string_to_metric_families(answer.text))
+    names = {family.name for family in families}
+    assert "ringbolt_attempt_seconds" in names, names
+    assert all(family.documentation and family.samples for family in families)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/app/x/y/z", "/nothing"])

@@ -1,5 +1,6 @@
 """TLS on both sides: receivers whose certificate is trusted or not, and the server's own."""
 
+import signal
 import ssl
 
 import httpx
@@ -83,3 +84,37 @@ def test_the_server_speaks_tls_itself(authority):
             httpx.get(url.replace("https", "http"))
     finally:
         server.close()
+
+
+def test_sighup_reads_the_certificate_again(authority, tmp_path):
+    first, key = authority.sign("localhost", address="127.0.0.1")
+    certificate, key_file = tmp_path / "shown.pem", tmp_path / "shown.key"
+    certificate.write_bytes(first.read_bytes())
+    key_file.write_bytes(key.read_bytes())
+    server = Server(TLS__CERTIFICATE=certificate, TLS__KEY=key_file)
+    server.spawn()
+    try:
+        shown = eventually(lambda: _shown(server), what="it shows a certificate")
+        assert shown == ssl.PEM_cert_to_DER_cert(certificate.read_text())
+        renewed, key = authority.sign("127.0.0.1", address="127.0.0.1")
+        certificate.write_bytes(renewed.read_bytes())
+        key_file.write_bytes(key.read_bytes())
+        assert _shown(server) == shown, "not before it is told"
+        server.signal(signal.SIGHUP)
+        eventually(lambda: _shown(server) == ssl.PEM_cert_to_DER_cert(certificate.read_text()), what="the new one")
+        renewed = _shown(server)
+        certificate.write_text("nonsense")
+        server.signal(signal.SIGHUP)
+        eventually(lambda: "cannot be used" in server.log(), what="it says that the file is no good")
+        assert _shown(server) == renewed, "the one before stays"
+    finally:
+        server.close()
+
+
+def _shown(server):
+    """The certificate that the server shows, in DER; None when nobody answers."""
+    assert server.running(), server.log()
+    try:
+        return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port), timeout=5))
+    except OSError:
+        return None

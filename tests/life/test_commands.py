@@ -1,15 +1,19 @@
 """The commands beside `serve`: demo, doctor, key, backup, and the help that leads to them."""
 
 import re
+import socket
 import sqlite3
 import time
 
 import httpx
 import pytest
 
+from harness.certificates import Authority
+from harness.dns import NameServer
 from harness.load import Load
+from harness.ports import free_port
 from harness.receiver import Receiver, Reply
-from harness.server import ADMIN_TOKEN, Server, ringbolt
+from harness.server import Server, ringbolt
 from harness.waiting import eventually
 
 
@@ -37,25 +41,150 @@ def test_the_demo_tells_the_whole_story(tmp_path):
     assert not list(tmp_path.iterdir()), "its store was a temporary one"
 
 
-def test_doctor_is_content_with_a_good_place(tmp_path):
+@pytest.fixture(scope="module")
+def names():
+    """Name servers that know nothing and say so."""
+    with NameServer({}) as answering:
+        yield answering
+
+
+@pytest.fixture
+def place(tmp_path, names):
+    """Settings with which nothing is wrong."""
+    return {
+        "RINGBOLT_STORE": f"sqlite:{tmp_path / 'ringbolt.db'}",
+        "RINGBOLT_LISTEN": f"127.0.0.1:{free_port()}",
+        "RINGBOLT_NET__RESOLVER": names.address,
+        "RINGBOLT_DELIVERY__ALLOW_NETWORKS": "127.0.0.0/8",
+    }
+
+
+def wrong(done, what):
+    """The line of `doctor` about this, which must say that it is wrong."""
+    assert done.returncode == 1, said(done)
+    lines = [line for line in done.stdout.splitlines() if line.startswith(f"BAD   {what} ")]
+    assert lines, said(done)
+    return "\n".join(lines)
+
+
+def test_doctor_is_content_with_a_good_place(tmp_path, place, names):
     with Receiver(Reply(200)) as receiver:
-        done = ringbolt(
-            "doctor", receiver.url(), cwd=tmp_path, RINGBOLT_STORE=f"sqlite:{tmp_path / 'r.db'}",
-            RINGBOLT_DELIVERY__ALLOW_NETWORKS="127.0.0.0/8", RINGBOLT_ADMIN_TOKEN=ADMIN_TOKEN,
-        )  # fmt: skip
-        for word in ("store", "clock", "file", "dns"):
+        done = ringbolt("doctor", receiver.url(), cwd=tmp_path, **place)
+        assert done.returncode == 0, said(done)
+        for word in ("store", "clock", "file", "dns", "total"):
             assert word in said(done).lower(), word
         assert receiver.connections == 1, said(done)
+    assert names.asked, "the name servers were asked"
+    assert not list(tmp_path.iterdir()), "nothing was made"
 
 
-def test_doctor_says_what_is_wrong(tmp_path):
+def test_doctor_says_what_is_wrong_with_an_attempt(tmp_path, place):
     with Receiver() as receiver:
         url = receiver.url()
-    done = ringbolt(
-        "doctor", url, cwd=tmp_path, RINGBOLT_STORE=f"sqlite:{tmp_path / 'r.db'}", RINGBOLT_DELIVERY__ALLOW_NETWORKS="127.0.0.0/8"
-    )
-    assert done.returncode != 0
-    assert "refused" in said(done).lower()
+    assert "nothing listens there" in wrong(ringbolt("doctor", url, cwd=tmp_path, **place), "outbound")
+    place["RINGBOLT_DELIVERY__ALLOW_NETWORKS"] = ""
+    assert "delivery.allow_networks" in wrong(ringbolt("doctor", url, cwd=tmp_path, **place), "outbound")
+
+
+def test_doctor_does_not_disturb_a_running_server(tmp_path, place):
+    with Server(tmp_path) as server:
+        app = server.api.application()
+        load = Load(server, app, senders=2).start()
+        eventually(lambda: len(load.accepted) > 20)
+        for _ in range(3):
+            done = ringbolt("doctor", cwd=tmp_path, **place | server.settings)
+            assert done.returncode == 0 and "a server is running on it" in done.stdout, said(done)
+        load.stop()
+        assert set(load.statuses) == {202}, load.statuses
+
+
+def test_doctor_finds_out_a_store_that_cannot_be_used(tmp_path, place):
+    with Server(tmp_path) as server:
+        server.api.endpoint(server.api.application(), "http://127.0.0.1:9/")
+        server.stop()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert ringbolt("doctor", cwd=tmp_path, **place).returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == before, "nothing was made"
+
+    other = {"RINGBOLT_ENCRYPTION_KEY": "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="}
+    assert "RINGBOLT_ENCRYPTION_KEY" in wrong(ringbolt("doctor", cwd=tmp_path, **place | other), "store")
+    key = tmp_path / "encryption-key"
+    key.rename(tmp_path / "put-away")
+    assert str(key) in wrong(ringbolt("doctor", cwd=tmp_path, **place), "store")
+    (tmp_path / "put-away").rename(key)
+
+    database = sqlite3.connect(tmp_path / "ringbolt.db")
+    database.execute("INSERT INTO migration VALUES (99, 'later', x'00', 0)")
+    database.commit()
+    database.close()
+    assert "newer server" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "store")
+    (tmp_path / "ringbolt.db").write_text("a diary " * 1000)
+    assert "RINGBOLT_STORE" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "store")
+
+
+def test_doctor_finds_out_a_clock_behind_the_store(tmp_path, place):
+    with Server(tmp_path) as server:
+        app = server.api.application()
+        server.stop()
+    ahead = int((time.time() + 7200 - 1_400_000_000)) << 32
+    database = sqlite3.connect(tmp_path / "ringbolt.db")
+    database.execute("UPDATE application SET id = ?", (ahead,))
+    database.commit()
+    database.close()
+    assert "NTP" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "clock"), app
+
+
+def test_doctor_compares_the_clock_with_the_receivers(tmp_path, place):
+    date = {"date": "Sun, 06 Nov 1994 08:49:37 GMT"}
+    with Receiver(Reply(200, headers=date)) as receiver:
+        found = wrong(ringbolt("doctor", receiver.url(), cwd=tmp_path, **place), "outbound")
+    assert "ahead of" in found and "NTP" in found
+
+
+def test_doctor_finds_out_a_folder_that_cannot_be_written(tmp_path, place):
+    place["RINGBOLT_STORE"] = "sqlite:/proc/ringbolt/ringbolt.db"
+    assert "cannot be written" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "disk")
+
+
+def test_doctor_finds_out_an_address_that_is_taken(tmp_path, place):
+    with Receiver() as receiver:
+        place["RINGBOLT_LISTEN"] = f"127.0.0.1:{receiver.port}"
+        assert "RINGBOLT_LISTEN" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "address")
+
+
+def test_doctor_finds_out_name_servers_that_do_not_answer(tmp_path, place):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        place["RINGBOLT_NET__RESOLVER"] = "127.0.0.1:%d" % silent.getsockname()[1]
+        assert "net.resolver" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "DNS")
+
+
+def test_doctor_finds_out_certificates_that_cannot_be_used(tmp_path, place):
+    authority = Authority(tmp_path)
+    certificate, key = authority.sign("good.test", days=90)
+    pair = {"RINGBOLT_TLS__CERTIFICATE": certificate, "RINGBOLT_TLS__KEY": key}
+    assert ringbolt("doctor", cwd=tmp_path, **place, **pair).returncode == 0
+    _, other = authority.sign("other.test")
+    assert "tls.key" in wrong(ringbolt("doctor", cwd=tmp_path, **place, **pair | {"RINGBOLT_TLS__KEY": other}), "TLS")
+    absent = pair | {"RINGBOLT_TLS__CERTIFICATE": tmp_path / "absent.pem"}
+    assert "absent.pem" in wrong(ringbolt("doctor", cwd=tmp_path, **place, **absent), "TLS")
+    expired, key = authority.sign("old.test", days=-1)
+    pair = {"RINGBOLT_TLS__CERTIFICATE": expired, "RINGBOLT_TLS__KEY": key}
+    assert "renew it" in wrong(ringbolt("doctor", cwd=tmp_path, **place, **pair), "TLS")
+    soon, key = authority.sign("soon.test", days=3)
+    pair = {"RINGBOLT_TLS__CERTIFICATE": soon, "RINGBOLT_TLS__KEY": key}
+    done = ringbolt("doctor", cwd=tmp_path, **place, **pair)
+    assert done.returncode == 0 and re.search(r"^note  TLS .*SIGHUP", done.stdout, re.MULTILINE), said(done)
+    roots = tmp_path / "roots.pem"
+    roots.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert "net.extra_roots" in wrong(ringbolt("doctor", cwd=tmp_path, **place, RINGBOLT_NET__EXTRA_ROOTS=roots), "extra roots")
+
+
+def test_key_makes_no_store_in_the_wrong_folder(tmp_path):
+    for arguments in (("create", "--name", "x", "--role", "reader"), ("list",)):
+        done = ringbolt("key", *arguments, cwd=tmp_path)
+        assert done.returncode == 1 and "there is no store" in done.stderr and "--store" in done.stderr, said(done)
+    assert not list(tmp_path.iterdir()), "nothing was made"
 
 
 def create_key(server, *arguments):

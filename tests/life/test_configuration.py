@@ -49,6 +49,7 @@ def test_an_unknown_key_in_the_file(tmp_path):
         ("RINGBOLT_DELIVERY__ALLOW_NETWORKS", "10.0.0.0/99"),
         ("RINGBOLT_ENCRYPTION_KEY", "short"),
         ("RINGBOLT_PUBLIC_URL", "ftp://x"),
+        ("RINGBOLT_RETENTION__CONTENT", "0s"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_origin(tmp_path, key, value):
@@ -172,6 +173,15 @@ def test_a_file_that_cannot_be_used_is_named_with_its_key_and_origin(tmp_path, k
     done = ringbolt("serve", cwd=tmp_path, RINGBOLT_STORE=f"sqlite:{tmp_path / 'r.db'}", **settings)
     assert done.returncode == CONFIGURATION_ERROR, said(done)
     assert key in said(done) and "nonsense.pem" in said(done), said(done)
+
+
+def test_a_root_that_is_pem_but_no_certificate_is_named_with_its_key_and_origin(tmp_path):
+    roots = tmp_path / "roots.pem"
+    roots.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    done = ringbolt("serve", cwd=tmp_path, RINGBOLT_LISTEN="127.0.0.1:0", RINGBOLT_STORE=f"sqlite:{tmp_path / 'r.db'}",
+                    RINGBOLT_NET__EXTRA_ROOTS=roots)  # fmt: skip
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert "net.extra_roots" in said(done) and "RINGBOLT_NET__EXTRA_ROOTS" in said(done) and "roots.pem" in said(done)
 
 
 def test_another_encryption_key_is_named_with_its_origin(tmp_path):

@@ -91,6 +91,20 @@ pub(crate) fn existing_token(config: &Config) -> anyhow::Result<Secret> {
     understood("admin_token", Secret::parse(text.trim()), &path)
 }
 
+/// The encryption keys in force, if there are any already.
+pub(crate) fn existing_keys(config: &Config) -> anyhow::Result<Option<EncryptionKeys>> {
+    if let Some(keys) = &config.general.encryption_key {
+        return Ok(Some(keys.clone()));
+    }
+    let path = config.data_folder().join(KEY_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).map(Zeroizing::new);
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    understood("encryption_key", EncryptionKeys::parse(text.trim()), &path).map(Some)
+}
+
 fn understood<T>(key: &str, parsed: Result<T, String>, path: &Path) -> anyhow::Result<T> {
     parsed.map_err(|why| {
         let why = format!("file {}: {why}", path.display());

@@ -104,7 +104,14 @@ fn extra_roots(config: &Config) -> Result<Vec<u8>, ConfigError> {
     let unusable = |why: String| config.unusable("net.extra_roots", &why);
     let pem = std::fs::read(path)
         .map_err(|why| unusable(format!("cannot read {}: {why}", path.display())))?;
-    crate::server::chain(path).map_err(|why| unusable(format!("{why:#}")))?;
+    let roots = crate::server::chain(path).map_err(|why| unusable(format!("{why:#}")))?;
+    // A certificate that is none would be refused later, by what does not know the setting.
+    let mut trusted = rustls::RootCertStore::empty();
+    for root in roots {
+        trusted
+            .add(root)
+            .map_err(|why| unusable(format!("{} holds no root: {why}", path.display())))?;
+    }
     Ok(pem)
 }
 

@@ -12,6 +12,7 @@ mod fault;
 #[cfg(test)]
 pub(crate) mod faults;
 mod fold;
+mod inspect;
 mod journal;
 mod keys;
 mod log;
@@ -44,6 +45,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::StoreError;
 use crate::vault::Vault;
 pub(crate) use fault::{Fault, conflict};
+pub use inspect::{Inspection, inspect};
 pub use open::{OpenError, SqliteSettings};
 use queue::Call;
 use readers::Readers;

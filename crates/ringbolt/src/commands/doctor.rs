@@ -1,9 +1,14 @@
 //! `ringbolt doctor`: whether a server can work here, and what to do where it cannot.
 
+mod names;
 mod outbound;
 mod place;
+mod store;
+mod time;
+mod tls;
+mod validity;
 
-use ringbolt_model::{Clock as _, Timestamp};
+use ringbolt_model::Clock as _;
 use ringbolt_net::Client;
 
 use crate::cli::DoctorArgs;
@@ -12,9 +17,6 @@ use crate::config::{Config, Layers};
 use crate::open_files::{self, OpenFiles};
 use crate::output::say;
 use crate::{environment, wiring};
-
-/// No clock that works shows a time before this was written: 2026-11-01.
-const WRITTEN: Timestamp = Timestamp::from_seconds(1_793_491_200);
 
 /// What a check found.
 enum Finding {
@@ -31,14 +33,19 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let target = args.target().map(str::to_owned);
     let layers = Layers::merge(args.settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
+    let clock = SystemClock::start();
     let mut report = Report::default();
     report.tell("configuration", Finding::Good("it is valid".into()));
-    report.tell("store", place::store(&config));
+    let (store, newest) = store::store(&config);
+    report.tell("store", store);
     report.tell("disk", place::disk(&config));
+    report.tell("space", place::space(&config));
     report.tell("address", place::address(&config));
-    report.tell("clock", clock());
+    report.tell("clock", time::clock(clock.now(), newest));
     report.tell("open files", files(&config));
-    super::serve::runtime(1)?.block_on(network(&config, target.as_deref(), &mut report))?;
+    report.tell("TLS", tls::pair(&config, clock.now()));
+    let network = network(&config, target.as_deref(), &clock, &mut report);
+    super::serve::runtime(1)?.block_on(network)?;
     match report.bad {
         0 => Ok(()),
         1 => anyhow::bail!("one thing is wrong"),
@@ -46,41 +53,44 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     }
 }
 
-async fn network(config: &Config, target: Option<&str>, report: &mut Report) -> anyhow::Result<()> {
-    let settings = wiring::http(config)?;
+async fn network(
+    config: &Config,
+    target: Option<&str>,
+    clock: &SystemClock,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let settings = match wiring::http(config) {
+        Ok(settings) => settings,
+        Err(why) => {
+            let without = "nothing can be tried without them";
+            report.tell("extra roots", Finding::Bad(format!("{why:#}; {without}")));
+            return Ok(());
+        }
+    };
+    report.tell("extra roots", tls::roots(config, clock.now()));
     let client = Client::new(settings.client.clone())?;
-    report.tell("DNS", names(config, &client));
     report.tell(
-        "TLS roots",
+        "system roots",
         match client.tls_problem() {
             None => Finding::Good("certificates of endpoints can be verified".into()),
-            Some(why) => Finding::Bad(format!("no https endpoint can be reached: {why}")),
+            Some(why) => Finding::Bad(format!(
+                "no https endpoint can be reached: {why}; install the package ca-certificates"
+            )),
         },
     );
+    report.tell("DNS", names::names(config, &client, &settings).await);
     match target {
         None => report.tell(
             "outbound",
             Finding::Good("not tried: give a URL to try".into()),
         ),
         Some(url) => {
-            for finding in outbound::attempt(&client, &settings, url).await {
+            for finding in outbound::attempt(&client, &settings, clock, url).await {
                 report.tell("outbound", finding);
             }
         }
     }
     Ok(())
-}
-
-fn clock() -> Finding {
-    let now = SystemClock::start().now();
-    if now < WRITTEN {
-        return Finding::Bad(format!(
-            "it shows {now}, which is in the past: set it, with NTP"
-        ));
-    }
-    Finding::Good(format!(
-        "it shows {now}; receivers refuse signatures that are 5 minutes off"
-    ))
 }
 
 fn files(config: &Config) -> Finding {
@@ -101,17 +111,6 @@ fn files(config: &Config) -> Finding {
          api.max_connections",
         shown(limits.hard),
     ))
-}
-
-fn names(config: &Config, client: &Client) -> Finding {
-    let servers = &config.net.resolver.0;
-    match client.resolver_problem() {
-        Some(why) => Finding::Bad(format!(
-            "the system's name servers cannot be used: {why}; set net.resolver"
-        )),
-        None if servers.is_empty() => Finding::Good("the system's name servers are asked".into()),
-        None => Finding::Good(format!("configured name servers are asked: {servers:?}")),
-    }
 }
 
 /// Tells findings as they come.

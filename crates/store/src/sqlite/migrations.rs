@@ -1,6 +1,6 @@
 //! Brings a database file to this version's schema, and refuses files that it cannot trust.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
 use super::open::OpenError;
@@ -60,42 +60,47 @@ pub(super) fn check_file(conn: &Connection) -> Result<(), OpenError> {
 /// Applies what is missing, each step in a transaction of its own.
 pub(super) fn migrate(conn: &mut Connection, now: i64) -> Result<(), OpenError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = tx
-        .query_row(
-            "SELECT 1 FROM sqlite_schema WHERE name = 'migration'",
-            (),
-            |_| Ok(()),
-        )
-        .optional()?;
-    if known.is_none() {
+    if !has_record(&tx)? {
         tx.execute_batch(&format!(
             "PRAGMA application_id = {APPLICATION_ID}; {RECORD}"
         ))?;
     }
     tx.commit()?;
-    let applied = applied(conn)?;
-    if applied.len() > MIGRATIONS.len() {
-        return Err(OpenError::Newer {
-            found: applied.len(),
-            known: MIGRATIONS.len(),
-        });
-    }
-    for (at, migration) in MIGRATIONS.iter().enumerate() {
-        let checksum = Sha256::digest(migration.sql);
-        match applied.get(at) {
-            Some(found) if **found == *checksum => {}
-            Some(_) => {
-                return Err(OpenError::Changed {
-                    migration: migration.name,
-                });
-            }
-            None => apply(conn, at + 1, migration, now)?,
-        }
+    let missing = steps_to_apply(&applied(conn)?)?;
+    let first = MIGRATIONS.len() - missing;
+    for (at, migration) in MIGRATIONS.iter().enumerate().skip(first) {
+        apply(conn, at + 1, migration, now)?;
     }
     Ok(())
 }
 
-fn applied(conn: &Connection) -> Result<Vec<Vec<u8>>, rusqlite::Error> {
+fn has_record(conn: &Connection) -> Result<bool, rusqlite::Error> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'migration'";
+    conn.prepare(sql)?.exists(())
+}
+
+/// How many steps are missing, by the checksums of those that were applied.
+pub(super) fn steps_to_apply(applied: &[Vec<u8>]) -> Result<usize, OpenError> {
+    let known = MIGRATIONS.len();
+    let missing = known.checked_sub(applied.len()).ok_or(OpenError::Newer {
+        found: applied.len(),
+        known,
+    })?;
+    for (found, migration) in applied.iter().zip(MIGRATIONS) {
+        if **found != *Sha256::digest(migration.sql) {
+            return Err(OpenError::Changed {
+                migration: migration.name,
+            });
+        }
+    }
+    Ok(missing)
+}
+
+/// The checksums of the steps that were applied, none to a file that is new.
+pub(super) fn applied(conn: &Connection) -> Result<Vec<Vec<u8>>, rusqlite::Error> {
+    if !has_record(conn)? {
+        return Ok(Vec::new());
+    }
     let mut statement = conn.prepare("SELECT checksum FROM migration ORDER BY number")?;
     let rows = statement.query_map((), |row| row.get(0))?;
     rows.collect()

@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_delivery::HttpSettings;
+use ringbolt_model::Clock;
 use ringbolt_net::{Client, Exchange, HeaderBlock, Method, Report, Target, Timings};
 
-use super::Finding;
+use super::{Finding, time};
 
 /// Makes it, and tells what came of it.
-pub(super) async fn attempt(client: &Client, settings: &HttpSettings, url: &str) -> Vec<Finding> {
+pub(super) async fn attempt(
+    client: &Client,
+    settings: &HttpSettings,
+    clock: &impl Clock,
+    url: &str,
+) -> Vec<Finding> {
     let target = match Target::parse(url, &settings.policy) {
         Ok(target) => Arc::new(target),
         Err(why) => return vec![Finding::Bad(format!("{url} cannot be an endpoint: {why}"))],
@@ -27,7 +33,11 @@ pub(super) async fn attempt(client: &Client, settings: &HttpSettings, url: &str)
         timeout: settings.timeout,
         tls: None,
     };
-    findings(url, &client.send(exchange).await)
+    let report = client.send(exchange).await;
+    let mut findings = findings(url, &report);
+    let headers = report.result.as_ref().ok().map(|reply| &reply.headers);
+    findings.extend(headers.and_then(|headers| time::beside_theirs(clock.now(), headers)));
+    findings
 }
 
 fn findings(url: &str, report: &Report) -> Vec<Finding> {
@@ -41,7 +51,7 @@ fn findings(url: &str, report: &Report) -> Vec<Finding> {
             Finding::Good(format!("{url}{at} answered {}", reply.status))
         }
         Ok(reply) => Finding::Doubtful(format!(
-            "{url}{at} answered {}: it can be reached, but this counts as a failure",
+            "{url}{at} answered {}: it can be reached, but an endpoint has to answer with 2xx",
             reply.status,
         )),
     };
@@ -54,7 +64,9 @@ fn way_out(word: &str) -> &'static str {
         "blocked" => "private networks have to be allowed: delivery.allow_networks",
         "port_blocked" => "that port has to be allowed: delivery.allow_ports",
         "dns_not_found" | "dns_timeout" | "dns_failed" => "see net.resolver",
-        "tls" => "own certificates have to be trusted: net.extra_roots",
+        "tls" => {
+            "it needs a certificate for that name by an authority that is trusted; own ones: net.extra_roots"
+        }
         "connect_refused" => "nothing listens there",
         "proxy" => "see delivery.egress_proxy",
         _ => "see whether a firewall is in between",

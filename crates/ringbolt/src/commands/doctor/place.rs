@@ -1,9 +1,7 @@
 //! Checks of the place where the server is to live; nothing is changed by them.
 
-use std::fs::File;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,53 +9,15 @@ use tokio::time::Instant;
 
 use super::Finding;
 use crate::config::Config;
-use crate::first_start::{KEY_FILE, TOKEN_FILE};
 use crate::running::server_runs_on;
 
 /// How often a write is brought to disk, to see how long that takes.
 const SYNCS: usize = 9;
 
-/// Whether the store is there, ours to write, and in use.
-pub(super) fn store(config: &Config) -> Finding {
-    let path = config.store_path();
-    let place = path.display();
-    if !path.exists() {
-        return Finding::Good(format!("{place} will be made at the first start"));
-    }
-    if let Err(why) = File::options().read(true).write(true).open(path) {
-        return Finding::Bad(format!("{place} cannot be opened: {why}"));
-    }
-    let files = [
-        path.to_owned(),
-        beside(config, KEY_FILE),
-        beside(config, TOKEN_FILE),
-    ];
-    if let Some(open) = files.iter().find(|file| is_open_to_others(file)) {
-        let open = open.display();
-        return Finding::Doubtful(format!("others on this machine can read {open}: chmod 600"));
-    }
-    if config.general.encryption_key.is_none() && !beside(config, KEY_FILE).exists() {
-        let key = beside(config, KEY_FILE);
-        return Finding::Bad(format!(
-            "{place} has no encryption key: put {} back",
-            key.display()
-        ));
-    }
-    let in_use = if server_runs_on(path) {
-        "a server is running on it"
-    } else {
-        "no server uses it"
-    };
-    Finding::Good(format!("{place}; {in_use}"))
-}
-
-fn beside(config: &Config, name: &str) -> PathBuf {
-    config.data_folder().join(name)
-}
-
-fn is_open_to_others(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
-}
+/// With less than this a server stops to accept messages soon.
+const NO_SPACE: u64 = 128 << 20;
+/// With less than this somebody should look after it.
+const LITTLE_SPACE: u64 = 1 << 30;
 
 /// Whether the folder can be written, and how long a write takes to be on disk: every message waits
 /// for that.
@@ -65,7 +25,7 @@ pub(super) fn disk(config: &Config) -> Finding {
     let folder = nearest_folder(config.data_folder());
     match time_of_sync(&folder) {
         Ok(micros) if micros > 20_000 => Finding::Doubtful(format!(
-            "a write to {} is on disk after {} ms; every message waits for one",
+            "a write to {} is on disk after {} ms; every message waits for one: take a faster disk",
             folder.display(),
             micros / 1000,
         )),
@@ -75,7 +35,11 @@ pub(super) fn disk(config: &Config) -> Finding {
             micros / 1000,
             micros % 1000 / 100,
         )),
-        Err(why) => Finding::Bad(format!("{} cannot be written: {why:#}", folder.display())),
+        Err(why) => Finding::Bad(format!(
+            "{} cannot be written: {why:#}; the user that the server runs as has to own it (chown), or \
+             name another place (RINGBOLT_STORE)",
+            folder.display(),
+        )),
     }
 }
 
@@ -98,6 +62,34 @@ fn time_of_sync(folder: &Path) -> anyhow::Result<u128> {
     times.get(SYNCS / 2).copied().context("no time was taken")
 }
 
+/// Whether there is space on the disk.
+pub(super) fn space(config: &Config) -> Finding {
+    let folder = nearest_folder(config.data_folder());
+    let place = folder.display();
+    match rustix::fs::statvfs(&folder) {
+        Ok(disk) => judge_space(
+            &place.to_string(),
+            disk.f_bavail.saturating_mul(disk.f_frsize),
+        ),
+        Err(why) => Finding::Doubtful(format!(
+            "how much space {place} has is not known: {why}; see for yourself (df)"
+        )),
+    }
+}
+
+fn judge_space(place: &str, free: u64) -> Finding {
+    let free_mib = free >> 20;
+    let said = format!("{free_mib} MiB are free in {place}");
+    let way_out = "make space, or shorten retention.content; a full disk accepts nothing";
+    if free < NO_SPACE {
+        Finding::Bad(format!("{said}: {way_out}"))
+    } else if free < LITTLE_SPACE {
+        Finding::Doubtful(format!("{said}: {way_out}"))
+    } else {
+        Finding::Good(said)
+    }
+}
+
 /// Whether the address can be listened on.
 pub(super) fn address(config: &Config) -> Finding {
     let address = config.general.listen;
@@ -106,6 +98,20 @@ pub(super) fn address(config: &Config) -> Finding {
         Err(_) if server_runs_on(config.store_path()) => {
             Finding::Good(format!("{address} is taken, and a server is running"))
         }
-        Err(why) => Finding::Bad(format!("{address} cannot be listened on: {why}")),
+        Err(why) => Finding::Bad(format!(
+            "{address} cannot be listened on: {why}; end what is there, or set RINGBOLT_LISTEN"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_space_is_said_before_there_is_none() {
+        assert!(matches!(judge_space("/x", 50 << 20), Finding::Bad(_)));
+        assert!(matches!(judge_space("/x", 500 << 20), Finding::Doubtful(_)));
+        assert!(matches!(judge_space("/x", 5 << 30), Finding::Good(_)));
     }
 }

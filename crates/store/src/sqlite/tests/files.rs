@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::ground::{KEY, TempStore, settings};
 use crate::conformance::{Bench, Ground};
-use crate::{OpenError, SqliteSettings, SqliteStore};
+use crate::{Inspection, OpenError, SqliteSettings, SqliteStore, inspect};
 
 fn open(folder: &TempDir) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(settings(folder.path().join("store.db")))
@@ -145,4 +145,55 @@ async fn what_is_queued_is_written_before_it_closes() {
 fn a_crashed_store_opens() {
     let ground = TempStore::new();
     assert_eq!(ground.after_crash().store().health().problem, None);
+}
+
+fn names(folder: &TempDir) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_file_is_inspected_without_a_trace_while_it_is_open_and_afterwards() {
+    let ground = TempStore::new();
+    let folder = ground.folder.clone();
+    let path = folder.path().join("store.db");
+    let bench = Bench::on(ground).await;
+    let app = bench.app().await;
+    let endpoint = bench.endpoint(app).await;
+    let found = Inspection {
+        steps_to_apply: 0,
+        largest_id: endpoint.raw(),
+    };
+    assert_eq!(inspect(&path, &[KEY]).unwrap(), found);
+    let wrong = inspect(&path, &[[6; 32]]);
+    assert!(matches!(wrong, Err(OpenError::WrongKey)), "{wrong:?}");
+    assert_ne!(bench.app().await, app, "and it goes on");
+
+    drop(bench);
+    let before = names(&folder);
+    assert!(inspect(&path, &[KEY]).unwrap().largest_id > endpoint.raw());
+    assert_eq!(names(&folder), before);
+}
+
+#[test]
+fn what_a_start_would_refuse_is_refused_by_an_inspection() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store %?.db");
+    std::fs::write(&path, "").unwrap();
+    let new = inspect(&path, &[KEY]).unwrap();
+    assert!(new.steps_to_apply > 0 && new.largest_id == 0, "{new:?}");
+    drop(SqliteStore::open(settings(path.clone())).unwrap());
+    assert_eq!(inspect(&path, &[KEY]).unwrap().steps_to_apply, 0);
+    let raw = Connection::open(&path).unwrap();
+    raw.execute("INSERT INTO migration VALUES (9, 'later', x'00', 0)", ())
+        .unwrap();
+    drop(raw);
+    assert!(matches!(
+        inspect(&path, &[KEY]),
+        Err(OpenError::Newer { .. })
+    ));
+    std::fs::write(&path, "a diary ".repeat(200)).unwrap();
+    assert!(matches!(inspect(&path, &[KEY]), Err(OpenError::NotOurs)));
 }

@@ -1,0 +1,109 @@
+//! Checks of the store; nothing is changed by them, and a server that runs on it is not disturbed.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ringbolt_model::{MessageId, Timestamp};
+use ringbolt_store::{Inspection, OpenError};
+
+use super::Finding;
+use crate::config::Config;
+use crate::first_start::{self, KEY_FILE, TOKEN_FILE};
+use crate::running::server_runs_on;
+
+/// Whether a server could open it, and the time of the newest id in it.
+pub(super) fn store(config: &Config) -> (Finding, Option<Timestamp>) {
+    let path = config.store_path();
+    if !path.exists() {
+        let place = path.display();
+        return (
+            Finding::Good(format!("{place} will be made at the first start")),
+            None,
+        );
+    }
+    match inspected(config) {
+        Ok(found) => {
+            let newest = (found.largest_id > 0).then(|| MessageId::from(found.largest_id).time());
+            (usable(config, found), newest)
+        }
+        Err(why) => (
+            Finding::Bad(format!("{} cannot be used: {why}", path.display())),
+            None,
+        ),
+    }
+}
+
+fn inspected(config: &Config) -> Result<Inspection, String> {
+    let path = config.store_path();
+    File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(|why| {
+            format!("{why}: it has to belong to the user that the server runs as (chown, chmod)")
+        })?;
+    let key_file = beside(config, KEY_FILE);
+    let keys = first_start::existing_keys(config).map_err(|why| format!("{why:#}"))?;
+    let keys = keys
+        .iter()
+        .flat_map(|keys| keys.reveal())
+        .map(|key| **key)
+        .collect::<Vec<_>>();
+    // A new file is opened by any key: the server makes one.
+    let new = std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    let keys = if keys.is_empty() && new {
+        vec![[0; 32]]
+    } else {
+        keys
+    };
+    ringbolt_store::inspect(path, &keys).map_err(|why| {
+        let way_out = way_out(&why, &key_file);
+        format!("{why}: {way_out}")
+    })
+}
+
+/// What to do about a file that a server would refuse.
+fn way_out(why: &OpenError, key_file: &Path) -> String {
+    match why {
+        OpenError::NotOurs => "name another file (RINGBOLT_STORE), or move this one away".into(),
+        OpenError::Newer { .. } => "or restore a backup of the older one".into(),
+        OpenError::Changed { .. } => "run the version that made it, or restore a backup".into(),
+        OpenError::NoKey | OpenError::WrongKey => format!(
+            "put the key that it was made with back as {}, or set RINGBOLT_ENCRYPTION_KEY",
+            key_file.display(),
+        ),
+        _ => "look at the disk and the folder's permissions, then restore a backup".into(),
+    }
+}
+
+fn usable(config: &Config, found: Inspection) -> Finding {
+    let path = config.store_path();
+    let files = [
+        path.to_owned(),
+        beside(config, KEY_FILE),
+        beside(config, TOKEN_FILE),
+    ];
+    if let Some(open) = files.iter().find(|file| is_open_to_others(file)) {
+        let open = open.display();
+        return Finding::Doubtful(format!("others on this machine can read {open}: chmod 600"));
+    }
+    let in_use = if server_runs_on(path) {
+        "a server is running on it"
+    } else {
+        "no server uses it"
+    };
+    let schema = match found.steps_to_apply {
+        0 => "",
+        _ => "; the next start brings its schema up to date: make a backup before",
+    };
+    Finding::Good(format!("{}; {in_use}{schema}", path.display()))
+}
+
+fn beside(config: &Config, name: &str) -> PathBuf {
+    config.data_folder().join(name)
+}
+
+fn is_open_to_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}

@@ -1,0 +1,71 @@
+//! Looks at a database file without changing anything, and without disturbing whoever has it open.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::migrations;
+use super::open::{self, OpenError};
+use super::upkeep::LARGEST;
+use crate::vault::Vault;
+
+/// What a file holds that a server can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inspection {
+    /// How many steps of the schema the next start applies.
+    pub steps_to_apply: usize,
+    /// The largest id in it; 0 if there is none.
+    pub largest_id: u64,
+}
+
+/// Reads whose file it is, which schema it has, and whether these keys open its secrets.
+///
+/// # Errors
+/// Those with which a server would refuse it, but that another has it open.
+pub fn inspect(path: &Path, keys: &[[u8; 32]]) -> Result<Inspection, OpenError> {
+    let vault = Vault::new(keys).ok_or(OpenError::NoKey)?;
+    let conn = connection(path)?;
+    migrations::check_file(&conn)?;
+    let applied = migrations::applied(&conn)?;
+    let steps_to_apply = migrations::steps_to_apply(&applied)?;
+    if applied.is_empty() {
+        return Ok(Inspection {
+            steps_to_apply,
+            largest_id: 0,
+        });
+    }
+    open::check_key(&conn, &vault)?;
+    let largest: i64 = conn.query_row(LARGEST, (), |row| row.get(0))?;
+    Ok(Inspection {
+        steps_to_apply,
+        largest_id: largest.cast_unsigned(),
+    })
+}
+
+/// Where no log lies beside the file nobody has it open and everything is in it: it is read as one that
+/// does not change, or else SQLite would make a log.
+fn connection(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).exists() {
+        return open::reader(path);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(address(path), flags)
+}
+
+/// The file as an address that SQLite reads: <https://www.sqlite.org/uri.html>.
+fn address(path: &Path) -> String {
+    let mut address = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => address.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => address.push(char::from(*byte)),
+            byte => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    address
+}

@@ -7,22 +7,27 @@
 //! at which it cannot run out, to newcomers, the latest first: whoever comes when thousands hang has a
 //! slot within a beat. What has been tried before, and failed, has a beat only if no newcomer waits.
 //!
+//! Trusted lanes may begin to hang as well, all those of one server at once, and a few dozen of them
+//! could take every slot before it is found out. So the last eighth of all goes to trusted lanes that
+//! have nothing in flight, and to newcomers at their pace.
+//!
 //! Lanes that wait stand in doubly linked lists, one for each number of attempts in flight, so that a
 //! start costs the same with ten lanes as with a hundred thousand.
 
+mod lists;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+use lists::{LEVELS, Lists, NONE};
 use ringbolt_model::Timestamp;
 
-/// Of eight slots, so many may be taken by lanes that are not trusted, when one that hangs is to start,
+/// Of eight slots, so many may be taken by lanes that are not trusted when one that hangs is to start,
 const BESIDE_HANGING: usize = 4;
-/// one that has not succeeded yet,
+/// and one that has not succeeded yet. Newcomers have an eighth beyond that, the rest is for trusted
+/// lanes.
 const BESIDE_UNTESTED: usize = 5;
-/// and one that has not succeeded yet and has nothing in flight. The rest is for trusted lanes.
-const BESIDE_NEWCOMER: usize = 6;
-/// Lanes with as many attempts in flight, or more, are equals.
-const LEVELS: usize = 1024;
-const NONE: u32 = u32::MAX;
 
 /// The slots, and the lanes that wait for one.
 #[derive(Debug)]
@@ -74,12 +79,6 @@ struct Wait {
     after: u32,
 }
 
-#[derive(Debug)]
-struct Lists {
-    ends: Vec<(u32, u32)>,
-    occupied: [u64; LEVELS / 64],
-}
-
 const NOT_WAITING: Wait = Wait {
     list: None,
     ticket: 0,
@@ -90,7 +89,7 @@ const NOT_WAITING: Wait = Wait {
 impl Share {
     /// So many slots, each of which is back after `longest` at the latest.
     pub(crate) fn new(total: usize, longest: Duration) -> Self {
-        let kept = part(total, BESIDE_NEWCOMER) - part(total, BESIDE_UNTESTED);
+        let kept = part(total, BESIDE_UNTESTED + 1) - part(total, BESIDE_UNTESTED);
         Self {
             total: total.max(1),
             in_flight: 0,
@@ -173,6 +172,8 @@ impl Share {
         let newcomer = self.newcomer(now);
         let [trusted, new, failing, hanging] = self.lists.each_ref().map(Lists::lowest);
         let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
+        let crowded = self.is_crowded();
+        let trusted = trusted.filter(|(level, _)| *level == 0 || !crowded);
         let untested = new
             .into_iter()
             .chain(failing)
@@ -182,6 +183,7 @@ impl Share {
             .filter(|_| self.fits_beside(BESIDE_UNTESTED))
             .into_iter()
             .chain(hanging.filter(|_| self.fits_beside(BESIDE_HANGING)))
+            .filter(|_| !crowded)
             .min_by_key(|(level, _)| *level);
         let (_, _, lane) = trusted
             .into_iter()
@@ -197,7 +199,7 @@ impl Share {
 
     /// The newcomer that may have one of the slots kept for them; notes when, if not now.
     fn newcomer(&mut self, now: Timestamp) -> Option<(u16, u32)> {
-        if self.fits_beside(BESIDE_UNTESTED) || !self.fits_beside(BESIDE_NEWCOMER) {
+        if self.fits_beside(BESIDE_UNTESTED) && !self.is_crowded() {
             return None;
         }
         let new = self.lists[Standing::New as usize].latest();
@@ -210,6 +212,11 @@ impl Share {
     /// Whether less than so many eighths are taken by lanes that are not trusted.
     fn fits_beside(&self, eighths: usize) -> bool {
         self.doubtful_in_flight < part(self.total, eighths).max(1)
+    }
+
+    /// Whether only the last eighth is left.
+    const fn is_crowded(&self) -> bool {
+        self.in_flight >= self.total - self.total / 8
     }
 
     /// When a lane that waits may have its turn by time alone, as of the last turn.
@@ -254,192 +261,7 @@ impl Share {
     }
 }
 
-impl Lists {
-    fn new() -> Self {
-        Self {
-            ends: vec![(NONE, NONE); LEVELS],
-            occupied: [0; LEVELS / 64],
-        }
-    }
-
-    /// The first lane of the lowest level that has one.
-    fn lowest(&self) -> Option<(u16, u32)> {
-        let word = self.occupied.iter().position(|word| *word != 0)?;
-        let level = word * 64 + self.occupied[word].trailing_zeros() as usize;
-        Some((level as u16, self.ends[level].0))
-    }
-
-    /// The lane without attempts in flight that has waited for the shortest time.
-    fn latest(&self) -> Option<u32> {
-        Some(self.ends[0].1).filter(|lane| *lane != NONE)
-    }
-
-    /// The lane without attempts in flight that has waited for the longest time.
-    fn longest_waiting(&self) -> Option<u32> {
-        Some(self.ends[0].0).filter(|lane| *lane != NONE)
-    }
-
-    /// Puts a lane at the end of a level; returns the one before it.
-    fn append(&mut self, level: u16, lane: u32) -> u32 {
-        let level = usize::from(level);
-        self.occupied[level / 64] |= 1 << (level % 64);
-        let (first, last) = self.ends[level];
-        self.ends[level] = (if first == NONE { lane } else { first }, lane);
-        last
-    }
-
-    /// Takes out the lane between these two.
-    fn unlink(&mut self, level: u16, before: u32, after: u32) {
-        let level = usize::from(level);
-        let ends = &mut self.ends[level];
-        if before == NONE {
-            ends.0 = after;
-        }
-        if after == NONE {
-            ends.1 = before;
-        }
-        if ends.0 == NONE {
-            self.occupied[level / 64] &= !(1 << (level % 64));
-        }
-    }
-}
-
 /// So many eighths of all slots.
 const fn part(total: usize, eighths: usize) -> usize {
     total * eighths / 8
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Standing::{Failing, Hanging, New, Trusted};
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1000);
-    const LONGEST: Duration = Duration::from_secs(16);
-
-    fn turns(share: &mut Share, n: usize) -> Vec<u32> {
-        (0..n).map_while(|_| share.take_turn(NOW)).collect()
-    }
-
-    /// Lets as many start as may.
-    fn fill(share: &mut Share, now: Timestamp) -> Vec<u32> {
-        let mut started = Vec::new();
-        while let Some(lane) = share.take_turn(now) {
-            share.started(lane, false, now);
-            started.push(lane);
-        }
-        started
-    }
-
-    #[test]
-    fn everybody_gets_one_before_anybody_gets_a_second() {
-        let mut share = Share::new(100, LONGEST);
-        for lane in 0..5 {
-            share.enlist(lane, if lane % 2 == 0 { Trusted } else { New }, 0);
-        }
-        share.enlist(5, Trusted, 1);
-        share.enlist(6, Trusted, 0);
-        assert_eq!(turns(&mut share, 9), [0, 1, 2, 3, 4, 6, 5]);
-    }
-
-    #[test]
-    fn a_lane_keeps_its_place_until_something_changes() {
-        let mut share = Share::new(100, LONGEST);
-        (1..=3).for_each(|lane| share.enlist(lane, Trusted, 0));
-        share.enlist(1, Trusted, 0);
-        share.delist(2);
-        share.enlist(2, Trusted, 0);
-        assert_eq!(turns(&mut share, 9), [1, 3, 2]);
-    }
-
-    #[test]
-    fn a_lane_that_hangs_lets_an_untested_one_pass() {
-        let mut share = Share::new(100, LONGEST);
-        share.enlist(1, Hanging, 0);
-        share.enlist(2, New, 0);
-        share.enlist(3, New, 1);
-        assert_eq!(turns(&mut share, 9), [2, 1, 3]);
-    }
-
-    #[test]
-    fn lanes_that_hang_have_half_and_untested_ones_an_eighth_more() {
-        let mut share = Share::new(64, LONGEST);
-        (0..100).for_each(|lane| share.enlist(lane, Hanging, 0));
-        assert_eq!(fill(&mut share, NOW).len(), 32);
-        (100..200).for_each(|lane| share.enlist(lane, New, 1));
-        assert_eq!(fill(&mut share, NOW), Vec::from_iter(100..108));
-    }
-
-    #[test]
-    fn newcomers_have_an_eighth_at_a_pace_the_latest_first() {
-        let mut share = Share::new(64, LONGEST);
-        (0..100).for_each(|lane| share.enlist(lane, New, 0));
-        // Five eighths, the longest waiting first, and one beyond them.
-        let mut expected = Vec::from_iter(0..40);
-        expected.push(99);
-        assert_eq!(fill(&mut share, NOW), expected);
-        let beat = NOW + LONGEST / 8;
-        assert_eq!(share.next_wake(), Some(beat));
-        share.enlist(200, New, 0);
-        assert_eq!(fill(&mut share, NOW), [], "not before the next beat");
-        assert_eq!(fill(&mut share, beat), [200]);
-        // Within the longest time that an attempt takes the eighth does not run out.
-        let beats = (2..8).map(|n| NOW + LONGEST / 8 * n);
-        assert!(beats.clone().all(|at| fill(&mut share, at).len() == 1));
-        assert_eq!(share.doubtful_in_flight, 48);
-    }
-
-    #[test]
-    fn one_that_failed_has_a_beat_only_if_no_newcomer_waits() {
-        let mut share = Share::new(64, LONGEST);
-        (0..41).for_each(|lane| share.enlist(lane, New, 0));
-        assert_eq!(fill(&mut share, NOW).len(), 41);
-        share.enlist(50, New, 0);
-        (60..62).for_each(|lane| share.enlist(lane, Failing, 0));
-        let at = |beats| NOW + LONGEST / 8 * beats;
-        assert_eq!(fill(&mut share, at(1)), [50]);
-        assert_eq!(fill(&mut share, at(2)), [60]);
-        share.enlist(51, New, 0);
-        assert_eq!(fill(&mut share, at(3)), [51]);
-        assert_eq!(fill(&mut share, at(4)), [61]);
-    }
-
-    #[test]
-    fn those_that_failed_and_those_that_are_new_take_turns_otherwise() {
-        let mut share = Share::new(100, LONGEST);
-        share.enlist(1, Failing, 0);
-        share.enlist(2, New, 0);
-        share.enlist(3, Failing, 0);
-        share.enlist(4, New, 1);
-        share.enlist(5, Failing, 1);
-        assert_eq!(turns(&mut share, 9), [1, 2, 3, 4, 5]);
-    }
-
-    #[test]
-    fn a_newcomer_that_answers_lets_the_next_one_in() {
-        let mut share = Share::new(64, LONGEST);
-        (0..100).for_each(|lane| share.enlist(lane, New, 0));
-        assert_eq!(fill(&mut share, NOW).last(), Some(&99));
-        (0..2).for_each(|_| share.ended(false));
-        share.answered(5);
-        assert_eq!(fill(&mut share, NOW), [40], "instead of one of the many");
-        share.ended(false);
-        share.answered(99);
-        assert_eq!(fill(&mut share, NOW), [41, 98]);
-    }
-
-    #[test]
-    fn trusted_lanes_have_all_that_is_left() {
-        let mut share = Share::new(8, LONGEST);
-        (0..10).for_each(|lane| share.enlist(lane, Hanging, 0));
-        assert_eq!(fill(&mut share, NOW).len(), 4);
-        (10..20).for_each(|lane| share.enlist(lane, Trusted, 0));
-        for lane in 10..14 {
-            assert_eq!(share.take_turn(NOW), Some(lane));
-            share.started(lane, true, NOW);
-        }
-        assert_eq!(share.take_turn(NOW), None);
-        share.ended(true);
-        assert_eq!(share.take_turn(NOW), Some(14));
-    }
 }

@@ -39,6 +39,8 @@ pub struct Fault {
     pub kind: &'static str,
 }
 
+/// How many things that are wrong are named in one answer.
+const MOST_FAULTS: usize = 50;
 /// Something is wrong with a value.
 pub const VALUE: &str = "value_error";
 /// The body is no JSON.
@@ -173,9 +175,18 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
     }
 
-    /// 422 with everything that is wrong.
+    /// 422 with everything that is wrong, up to a bound: an answer must not be larger than its request.
     #[must_use]
-    pub fn invalid(faults: Vec<Fault>) -> Self {
+    pub fn invalid(mut faults: Vec<Fault>) -> Self {
+        let more = faults.len().saturating_sub(MOST_FAULTS);
+        if more > 0 {
+            faults.truncate(MOST_FAULTS);
+            faults.push(Fault {
+                loc: vec!["body".to_owned()],
+                msg: format!("{more} more things are wrong"),
+                kind: VALUE,
+            });
+        }
         Self {
             faults,
             ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation", "")
@@ -355,6 +366,18 @@ mod tests {
         assert_eq!(problem.status(), 422);
         let fault = json!({"loc": ["body", "url"], "msg": "is no URL", "type": "value_error"});
         assert_eq!(body(&problem)["detail"], json!([fault]));
+    }
+
+    #[test]
+    fn a_422_does_not_grow_with_what_is_wrong() {
+        let mut faults = crate::Faults::default();
+        for number in 0..100_000 {
+            faults.add("eventTypes", number);
+        }
+        let detail = body(&faults.into_problem())["detail"].clone();
+        assert_eq!(detail.as_array().unwrap().len(), MOST_FAULTS + 1);
+        assert_eq!(detail[0]["msg"], "0");
+        assert_eq!(detail[MOST_FAULTS]["msg"], "99950 more things are wrong");
     }
 
     #[test]

@@ -19,6 +19,8 @@ use super::shape::{EndpointIn, EndpointPatch, ScheduleIn};
 use crate::application::check_metadata;
 use crate::room::Room;
 
+/// The most event types of an endpoint; one that wants more had better want all.
+const EVENT_TYPES: usize = 500;
 /// The most channels of an endpoint.
 const CHANNELS: usize = 10;
 /// The most attempts at once.
@@ -268,6 +270,10 @@ async fn check_event_types(
     room: &Room,
     given: &[String],
 ) -> Result<BTreeSet<EventTypeName>, Problem> {
+    if given.len() > EVENT_TYPES {
+        faults.add("eventTypes", format!("must be at most {EVENT_TYPES}"));
+        return Ok(BTreeSet::new());
+    }
     let names: BTreeSet<EventTypeName> = each(faults, "eventTypes", given);
     if !names.is_empty() {
         let unknown = room
@@ -282,11 +288,11 @@ async fn check_event_types(
 }
 
 fn check_channels(faults: &mut Faults, given: &[String]) -> BTreeSet<Channel> {
-    let channels: BTreeSet<Channel> = each(faults, "channels", given);
     if !(1..=CHANNELS).contains(&given.len()) {
         faults.add("channels", format!("must be 1 to {CHANNELS}"));
+        return BTreeSet::new();
     }
-    channels
+    each(faults, "channels", given)
 }
 
 fn each<T: FromStr<Err: Display> + Ord>(

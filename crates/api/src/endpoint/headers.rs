@@ -26,6 +26,8 @@ const OURS: &[&str] = &[
     "accept",
     "accept-encoding",
     "cache-control",
+    "cf-connecting-ip",
+    "client-ip",
     "connection",
     "date",
     "expect",
@@ -36,13 +38,20 @@ const OURS: &[&str] = &[
     "origin",
     "pragma",
     "priority",
+    "proxy",
     "referer",
     "te",
     "trailer",
     "transfer-encoding",
+    "true-client-ip",
     "upgrade",
     "user-agent",
     "via",
+    "x-client-ip",
+    "x-metadata-token",
+    "x-method-override",
+    "x-real-ip",
+    "x-vault-request",
 ];
 /// What clouds and receivers trust, and what frames a message.
 const OUR_PREFIXES: &[&str] = &[
@@ -59,7 +68,10 @@ const OUR_PREFIXES: &[&str] = &[
     "x-forwarded-",
     "x-gfe",
     "x-goog",
+    "x-http-method",
     "x-hub-",
+    "x-original-",
+    "x-rewrite-",
     "x-svix-",
 ];
 /// Values of these are secrets: they are sent and never shown.
@@ -117,23 +129,25 @@ pub(super) fn check_headers(
     faults: &mut Faults,
     given: &BTreeMap<String, String>,
 ) -> CustomHeaders {
+    if given.len() > MOST {
+        faults.add("headers", format!("must be at most {MOST}"));
+        return CustomHeaders::default();
+    }
     for (name, value) in given {
         if let Err(what) = check_header(name, value) {
             faults.add("headers", format!("`{}`: {what}", name.escape_debug()));
         }
     }
-    if given.len() > MOST {
-        faults.add("headers", format!("must be at most {MOST}"));
-    }
     CustomHeaders(lower_case(given).into_iter().collect())
 }
 
 fn check_header(name: &str, value: &str) -> Result<(), String> {
-    let lower = name.to_ascii_lowercase();
+    // Gateways read a name with underscores as the one with hyphens.
+    let lower = name.to_ascii_lowercase().replace('_', "-");
     let ours = OURS.contains(&lower.as_str())
         || OUR_PREFIXES.iter().any(|prefix| lower.starts_with(prefix));
     if ours {
-        return Err("the header is set by the server".to_owned());
+        return Err("the header is the server's, or one that receivers trust".to_owned());
     }
     if value.len() > LONGEST_VALUE {
         return Err(format!("the value must have at most {LONGEST_VALUE} bytes"));
@@ -304,6 +318,12 @@ mod tests {
             "X-aws-ec2-metadata-token",
             "Metadata-Flavor",
             "signature-input",
+            "X-Real-IP",
+            "x_forwarded_for",
+            "WEBHOOK_ID",
+            "X-HTTP-Method-Override",
+            "X-Original-URL",
+            "Proxy",
             "x hub",
             "",
         ] {

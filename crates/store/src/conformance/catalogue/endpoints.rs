@@ -1,0 +1,224 @@
+//! What keeping endpoints means.
+
+use std::time::Duration;
+
+use ringbolt_model::endpoint::{Disabled, Failing};
+use ringbolt_model::{
+    AppId, CustomHeaders, DisableReason, EndpointSecrets, Metadata, Secret, SignatureHeaders,
+    Subscription, Timestamp,
+};
+
+use super::{name, uid};
+use crate::conformance::Bench;
+use crate::{EndpointRef, NewEndpoint, StoreError};
+
+fn full_endpoint(bench: &Bench, app: AppId) -> NewEndpoint {
+    let mut new = bench.new_endpoint(app);
+    let endpoint = &mut new.endpoint;
+    endpoint.uid = Some(uid("main"));
+    endpoint.description = "the \"main\" one".into();
+    endpoint.subscription = Subscription {
+        event_types: [name("a"), name("b")].into(),
+        channels: ["c:d".parse().expect("a channel")].into(),
+    };
+    endpoint.disabled = Some(Disabled {
+        since: bench.now(),
+        reason: DisableReason::Failing,
+    });
+    endpoint.throttle_rate = std::num::NonZeroU32::new(100_000);
+    endpoint.concurrency = std::num::NonZeroU16::new(3);
+    endpoint.schedule = "1s,2m".parse().ok();
+    endpoint.signature_headers = Some(SignatureHeaders::Both);
+    endpoint.metadata = Metadata([("k".to_owned(), "v".to_owned())].into());
+    let (since, last) = (bench.now(), bench.now() + Duration::from_micros(1));
+    endpoint.failing = Some(Failing {
+        since,
+        last,
+        messages: 3,
+        warned: 50,
+        warned_at: [Some(Timestamp::from_seconds(5)), None, None],
+        disables_at: Some(Timestamp::from_seconds(6)),
+    });
+    new.secrets
+        .old
+        .push((Secret::ed25519_from([1; 32]), bench.now()));
+    new.headers = CustomHeaders(vec![("X-Key".into(), "hidden".into())]);
+    new
+}
+
+pub(super) async fn an_endpoint_is_found_as_it_was_stored(bench: &Bench) {
+    let app = bench.app().await;
+    let new = full_endpoint(bench, app);
+    bench
+        .store
+        .create_endpoint(new.clone())
+        .await
+        .expect("it is stored");
+    let (id, endpoint) = (new.endpoint.id, new.endpoint.clone());
+    assert_eq!(
+        bench.store.endpoint(app, EndpointRef::Id(id)).await,
+        Ok(endpoint.clone())
+    );
+    let by_uid = bench
+        .store
+        .endpoint(app, EndpointRef::Uid(uid("main")))
+        .await;
+    assert_eq!(by_uid, Ok(endpoint.clone()));
+    assert_eq!(
+        bench.store.all_endpoints(app).await,
+        Ok(vec![endpoint.clone()])
+    );
+    let destination = bench.store.destination(id).await.expect("it is there");
+    assert_eq!(destination.endpoint, endpoint);
+    assert_eq!(destination.headers, new.headers);
+    assert_eq!(destination.secrets.current, new.secrets.current);
+    assert_eq!(destination.secrets.old, new.secrets.old);
+    let foreign = bench
+        .store
+        .endpoint(bench.app().await, EndpointRef::Id(id))
+        .await;
+    assert_eq!(foreign, Err(StoreError::NotFound));
+}
+
+pub(super) async fn a_uid_names_one_endpoint_of_its_application(bench: &Bench) {
+    let (app, other) = (bench.app().await, bench.app().await);
+    bench
+        .store
+        .create_endpoint(full_endpoint(bench, app))
+        .await
+        .expect("it is stored");
+    let twin = full_endpoint(bench, app);
+    let refused = bench.store.create_endpoint(twin.clone()).await;
+    assert_eq!(refused, Err(StoreError::Conflict("uid")));
+    assert_eq!(
+        bench
+            .store
+            .create_endpoint(full_endpoint(bench, other))
+            .await,
+        Ok(())
+    );
+    let by_uid = EndpointRef::Uid(uid("main"));
+    bench
+        .store
+        .delete_endpoint(app, by_uid.clone())
+        .await
+        .expect("it is deleted");
+    let gone = bench.store.endpoint(app, by_uid).await;
+    assert_eq!(gone, Err(StoreError::NotFound));
+    assert_eq!(bench.store.create_endpoint(twin).await, Ok(()));
+}
+
+pub(super) async fn endpoints_of_an_application_are_bounded(bench: &Bench) {
+    let (app, other) = (bench.app().await, bench.app().await);
+    let refused = loop {
+        if let Err(refused) = bench.store.create_endpoint(bench.new_endpoint(app)).await {
+            break refused;
+        }
+    };
+    let StoreError::TooMany { limit, .. } = refused else {
+        panic!("{refused}")
+    };
+    let endpoints = bench.store.all_endpoints(app).await.expect("they are read");
+    assert_eq!(endpoints.len(), limit);
+    bench.endpoint(other).await;
+    let first = EndpointRef::Id(endpoints[0].id);
+    bench
+        .store
+        .delete_endpoint(app, first)
+        .await
+        .expect("it is deleted");
+    bench.endpoint(app).await;
+}
+
+pub(super) async fn secrets_and_headers_are_edited(bench: &Bench) {
+    let app = bench.app().await;
+    let endpoint = bench.endpoint(app).await;
+    let until = bench.now();
+    let edit = Box::new(move |secrets: &mut EndpointSecrets| {
+        let fresh = Secret::symmetric_from([9; 24]);
+        secrets
+            .old
+            .push((std::mem::replace(&mut secrets.current, fresh), until));
+    });
+    let edited = bench
+        .store
+        .edit_secrets(endpoint, edit)
+        .await
+        .expect("they are edited");
+    assert_eq!(edited.current, Secret::symmetric_from([9; 24]));
+    let edit = Box::new(|headers: &mut CustomHeaders| headers.0.push(("A".into(), "b".into())));
+    bench
+        .store
+        .edit_headers(endpoint, edit)
+        .await
+        .expect("they are edited");
+    let destination = bench
+        .store
+        .destination(endpoint)
+        .await
+        .expect("it is there");
+    assert_eq!(destination.secrets.current, edited.current);
+    assert_eq!(
+        destination.secrets.old,
+        vec![(Secret::symmetric_from([7; 24]), until)]
+    );
+    assert_eq!(
+        destination.headers.0,
+        vec![("A".to_owned(), "b".to_owned())]
+    );
+    let nobody = bench.ids.next(bench.now());
+    let missing = bench.store.edit_headers(nobody, Box::new(|_| ())).await;
+    assert_eq!(missing, Err(StoreError::NotFound));
+}
+
+pub(super) async fn an_endpoint_is_disabled_once(bench: &Bench) {
+    let app = bench.app().await;
+    let endpoint = bench.endpoint(app).await;
+    let now = bench.now();
+    let disable = |reason| bench.store.disable_endpoint(endpoint, reason, now);
+    assert_eq!(disable(DisableReason::Gone).await, Ok(true));
+    assert_eq!(disable(DisableReason::Failing).await, Ok(false));
+    let found = bench
+        .store
+        .endpoint(app, EndpointRef::Id(endpoint))
+        .await
+        .expect("it is there");
+    assert_eq!(
+        found.disabled,
+        Some(Disabled {
+            since: now,
+            reason: DisableReason::Gone
+        })
+    );
+    bench
+        .store
+        .delete_endpoint(app, EndpointRef::Id(endpoint))
+        .await
+        .expect("it is deleted");
+    assert_eq!(disable(DisableReason::Gone).await, Ok(false));
+}
+
+pub(super) async fn how_long_an_endpoint_fails_is_kept(bench: &Bench) {
+    let app = bench.app().await;
+    let endpoint = bench.endpoint(app).await;
+    let now = bench.now();
+    for failing in [
+        Some(Failing {
+            since: now,
+            last: now,
+            messages: 2,
+            warned: 0,
+            warned_at: [None; 3],
+            disables_at: None,
+        }),
+        None,
+    ] {
+        assert_eq!(bench.store.keep_failing(endpoint, failing).await, Ok(()));
+        let found = bench.store.endpoint(app, EndpointRef::Id(endpoint)).await;
+        assert_eq!(found.expect("it is there").failing, failing);
+    }
+    assert_eq!(
+        bench.store.keep_failing(bench.ids.next(now), None).await,
+        Ok(())
+    );
+}

@@ -100,9 +100,7 @@ impl Config {
             reader.refuse("delivery.timeout", "no attempt could succeed in no time");
         }
         if self.retention.content < SHORTEST_RETENTION {
-            let why =
-                "what is accepted must be kept for an hour at least, or it may go undelivered";
-            reader.refuse("retention.content", why);
+            reader.refuse("retention.content", "it is below 1s");
         }
         if self.delivery.user_agent.chars().any(char::is_control) {
             reader.refuse("delivery.user_agent", "it has control characters");
@@ -156,8 +154,9 @@ impl Config {
     }
 }
 
-/// The shortest time for which messages can be kept.
-const SHORTEST_RETENTION: std::time::Duration = std::time::Duration::from_secs(3600);
+/// The shortest time for which messages can be kept. What is still to be tried is kept in any case, so
+/// this only saves whoever writes `0s` for "for ever" from keeping nothing.
+const SHORTEST_RETENTION: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// One less than there are cores: the store's writer is a thread of its own.
 pub(crate) fn default_workers() -> usize {

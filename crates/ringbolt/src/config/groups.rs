@@ -137,7 +137,8 @@ settings! {
 settings! {
     /// How long things are kept.
     Retention {
-        /// Messages with their attempts, from when they were accepted.
+        /// Messages with their attempts, from when they were accepted; `1s` at least. What is still to be
+        /// tried is kept until that has ended.
         content: Duration = "retention.content", "30d";
     }
 }

@@ -95,6 +95,21 @@ fn everything_that_is_wrong_is_told_at_once_with_its_origin() {
 }
 
 #[test]
+fn messages_are_kept_for_a_second_at_least() {
+    let kept_for = |time| Sources {
+        environment: environment(&[("RINGBOLT_RETENTION__CONTENT", time)]),
+        ..Sources::default()
+    };
+    let read = read(kept_for("1s")).expect("it is the least");
+    assert_eq!(read.retention.content, Duration::from_secs(1));
+    let text = problems(kept_for("0s"));
+    assert!(
+        text.contains("RINGBOLT_RETENTION__CONTENT): it is below 1s"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_group_is_no_setting() {
     let text = problems(Sources {
         environment: environment(&[("RINGBOLT_DELIVERY", "5s")]),

@@ -25,6 +25,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         content_goes_when_its_time_is_over,
         messages_go_when_retention_is_over,
         what_is_still_to_be_tried_outlives_retention,
+        the_last_try_of_an_old_message_is_counted,
         nothing_within_retention_goes,
         what_is_in_memory_outlives_retention,
         a_deleted_endpoint_is_owed_nothing,
@@ -217,6 +218,24 @@ async fn what_is_still_to_be_tried_outlives_retention(bench: &Bench) {
     assert_eq!(counted().await, 2);
 }
 
+async fn the_last_try_of_an_old_message_is_counted(bench: &Bench) {
+    let app = bench.app().await;
+    let endpoint = bench.endpoint(app).await;
+    let message = bench.accepted_stored(app, &[endpoint]).await;
+    bench.pass(RETENTION + Duration::from_secs(60));
+    bench
+        .settle(app, (message, endpoint), false, Settled::Delivered)
+        .await;
+    tidy(bench, bench.now()).await;
+    bench.pass(Duration::from_secs(60));
+    tidy(bench, bench.now()).await;
+    assert!(!exists(bench, app, message).await);
+    let counts = bench
+        .store
+        .endpoint_counts(endpoint, super::START, bench.now());
+    assert_eq!(counts.await.expect("counted").success, 1);
+}
+
 async fn nothing_within_retention_goes(bench: &Bench) {
     let app = bench.app().await;
     let endpoint = bench.endpoint(app).await;
@@ -253,6 +272,7 @@ async fn what_is_in_memory_outlives_retention(bench: &Bench) {
     bench
         .settle(app, (message, endpoint), true, Settled::Delivered)
         .await;
+    bench.pass(Duration::from_secs(60));
     tidy(bench, bench.now()).await;
     assert!(!exists(bench, app, message).await);
 }

@@ -1,7 +1,7 @@
 //! Looking up messages, deliveries and attempts.
 
 mod attempts;
-mod expunge;
+pub(in crate::sqlite) mod expunge;
 mod gathering;
 mod messages;
 mod owed;

@@ -232,6 +232,7 @@ fn set_up_writer(conn: &Connection) -> Result<(), rusqlite::Error> {
          PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -8192;
+         PRAGMA secure_delete = FAST;
          PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
          PRAGMA journal_size_limit = 67108864;"
     ))?;

@@ -18,15 +18,15 @@ use super::reencrypt::{self, Place};
 use super::retention::Retention;
 use super::retention::budget::Budget;
 use super::retention::stale::{self, StaleAnswers};
-use super::{Fault, SqliteStore, backup, fold, recent_keys};
+use super::{SqliteStore, backup, fold, recent_keys};
 use crate::{Health, Sizes, StoreError, Tidied, Upkeep};
 
 /// Free pages are given back to the system beyond this many, and beyond this part of the file; fewer
 /// are soon needed again.
 const FREE_PAGES: i64 = 2_000;
 const FREE_PART: i64 = 8;
-/// How many pages are given back in a step.
-const PAGES: u32 = 64;
+/// How many pages are given back in a step at most.
+const PAGES: usize = 64;
 
 pub(in crate::sqlite) const LARGEST: &str = "SELECT max( \
     ifnull((SELECT max(id) FROM application), 0), ifnull((SELECT max(id) FROM endpoint), 0), \
@@ -162,13 +162,24 @@ impl SqliteStore {
         if free < FREE_PAGES || free < pages / FREE_PART {
             return Ok(false);
         }
-        self.write(|tx| {
-            tx.execute_batch(&format!("PRAGMA incremental_vacuum({PAGES})"))
-                .map_err(Fault::from)
-        })
-        .await?;
+        let clock = Arc::clone(&self.settings.clock);
+        self.write(move |tx| Ok(give_back(tx, &Budget::new(&*clock))?))
+            .await?;
         Ok(true)
     }
+}
+
+/// Gives back free pages at the end of the file, after moving what is in use there. SQLite gives back
+/// one for each row that is asked for.
+fn give_back(conn: &Connection, budget: &Budget<'_>) -> rusqlite::Result<()> {
+    let mut statement = conn.prepare_cached("PRAGMA incremental_vacuum")?;
+    let mut rows = statement.query(())?;
+    for _ in 0..PAGES {
+        if rows.next()?.is_none() || !budget.is_left() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// How many pages are free, how many there are, and how large one is.

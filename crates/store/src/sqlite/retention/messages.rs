@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Bounds;
 use super::budget::Budget;
 use crate::sqlite::counts::Tallies;
+use crate::sqlite::log::expunge::overwriting;
 use crate::sqlite::log::rows::{reason_column, targets, to_column};
 
 pub(super) const EXPIRED_CONTENT: &str = "SELECT id, targets FROM message INDEXED BY message_by_expiry \
@@ -21,6 +22,8 @@ pub(super) const OLD_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt NOT I
     WHERE id < ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
 pub(super) const ITS_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt INDEXED BY attempt_by_message \
     WHERE message_id = ?1 ORDER BY id LIMIT ?2";
+pub(super) const UNFOLDED_ATTEMPT: &str = "SELECT 1 FROM attempt INDEXED BY attempt_by_message \
+    WHERE message_id = ?1 AND id > ?2 LIMIT 1";
 
 /// Removes the content of messages that asked for it to go earlier than retention says. Deliveries
 /// that are unfinished by then have failed.
@@ -41,8 +44,9 @@ pub(super) fn expire_content(
             return Ok(());
         };
         let ended = end_deliveries(tx, message, &owed)?;
-        tx.prepare_cached("UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1")?
-            .execute([message])?;
+        let mut row = tx
+            .prepare_cached("UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1")?;
+        overwriting(tx, || row.execute([message]))?;
         budget.expired += ended;
         budget.spend(1 + ended + owed.len() / 64);
     }
@@ -71,8 +75,9 @@ fn end_deliveries(tx: &Connection, message: i64, owed: &[u8]) -> rusqlite::Resul
 /// How often messages that were kept for what is still to be tried are looked at again.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// The walk through messages past retention. Those with deliveries in memory are passed by, and so are
-/// those with deliveries that are still to be tried; what is parked ends with its message.
+/// The walk through messages past retention. Those with deliveries in memory, or attempts that are not
+/// folded, are passed by, and so are those with deliveries that are still to be tried; what is parked
+/// ends with its message.
 #[derive(Debug, Default)]
 pub(super) struct OldMessages {
     passed: i64,
@@ -101,9 +106,13 @@ impl OldMessages {
                 self.begin_again(bounds.now);
                 return Ok(());
             };
-            match self.standing(tx, budget, message, open, &owed)? {
+            let unfolded = || {
+                tx.prepare_cached(UNFOLDED_ATTEMPT)?
+                    .exists([message, bounds.attempt])
+            };
+            match self.standing(tx, budget, message, open || unfolded()?, &owed)? {
                 Standing::Unknown => return Ok(()),
-                Standing::InMemory => self.passed = message,
+                Standing::InUse => self.passed = message,
                 Standing::ToBeTried => {
                     self.passed = message;
                     self.again.get_or_insert(bounds.now + EVERY);
@@ -120,11 +129,11 @@ impl OldMessages {
         tx: &Connection,
         budget: &mut Budget<'_>,
         message: i64,
-        open: bool,
+        in_use: bool,
         owed: &[u8],
     ) -> rusqlite::Result<Standing> {
-        if open {
-            return Ok(Standing::InMemory);
+        if in_use {
+            return Ok(Standing::InUse);
         }
         if self.looked_at.0 != message {
             self.looked_at = (message, 0);
@@ -164,8 +173,8 @@ const PART: usize = 8 * 100;
 enum Standing {
     /// There was no time to find out.
     Unknown,
-    /// Some of its deliveries are in memory.
-    InMemory,
+    /// Some of its deliveries are in memory, or of its attempts not folded and thus not counted.
+    InUse,
     /// Some of its deliveries have tries left.
     ToBeTried,
     /// Nothing will be tried any more.

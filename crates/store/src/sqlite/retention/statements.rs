@@ -5,7 +5,7 @@ use crate::sqlite::log::statements::Expected;
 
 pub(in crate::sqlite) fn all() -> Vec<Expected> {
     let by_key: &[&str] = &["USING INTEGER PRIMARY KEY"];
-    let listed: [(&str, &'static [&'static str]); 11] = [
+    let listed: [(&str, &'static [&'static str]); 12] = [
         (
             messages::EXPIRED_CONTENT,
             &["message_by_expiry (expires_at"],
@@ -14,6 +14,10 @@ pub(in crate::sqlite) fn all() -> Vec<Expected> {
         (
             messages::TO_BE_TRIED,
             &["PRIMARY KEY (endpoint_id=? AND message_id=?)"],
+        ),
+        (
+            messages::UNFOLDED_ATTEMPT,
+            &["attempt_by_message (message_id=? AND id>?)"],
         ),
         (messages::OLD_ATTEMPTS, by_key),
         (

@@ -3,12 +3,14 @@
 import json
 import stat
 import subprocess
+import time
 
 import httpx
 import pytest
 
 from harness.ports import free_port
 from harness.server import ADMIN_TOKEN, Server, ringbolt
+from harness.waiting import eventually
 
 CONFIGURATION_ERROR = 78
 
@@ -157,6 +159,48 @@ def test_logs_are_json_on_request(tmp_path):
         server.stop()
         lines = [line for line in server.log().splitlines() if line.startswith("{")]
         assert lines and all(json.loads(line) for line in lines)
+
+
+def _lines(server, **wanted):
+    lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    return [line for line in lines if all(line.get(name) == value for name, value in wanted.items())]
+
+
+def test_a_request_that_fails_is_one_line_in_the_log(tmp_path):
+    with Server(tmp_path, LOG__FORMAT="json") as server:
+        api = server.api
+        made = api.post("/key", {"name": "logged", "role": "sender"}).json()
+        sender, app = api.with_token(made["token"]), api.application()
+        asked = [
+            (api.get("/app/nobody", headers={"x-request-id": "r-1"}), "/api/v1/app/{app_id}", "admin token"),
+            (sender.get("/app", headers={"x-request-id": "r-2"}), "/api/v1/app", made["id"]),
+            (sender.post(f"/app/{app}/msg", {}, headers={"x-request-id": "r-3"}), "/api/v1/app/{app_id}/msg", made["id"]),
+            (api.with_token("wrong").get("/app", headers={"x-request-id": "r-4"}), "/api/v1/app", "none"),
+            (api.get("/nothing/here", headers={"x-request-id": "r-5"}), "none", "none"),
+        ]
+        assert sender.post(f"/app/{app}/msg", {"eventType": "a.b", "payload": {}}, headers={"x-request-id": "well"}).status_code == 202
+        for answer, route, key in asked:
+            (line,) = eventually(lambda: _lines(server, id=answer.headers["x-request-id"]), what=route)
+            assert (line["status"], line["route"], line["key"], line["level"]) == (answer.status_code, route, key, "INFO"), line
+            assert line["method"] == answer.request.method and line["duration"], line
+        assert not _lines(server, id="well")
+        assert made["token"] not in server.log()
+
+
+def test_a_flood_of_failures_does_not_fill_the_log(tmp_path):
+    with Server(tmp_path, LOG__FORMAT="json") as server:
+        nobody, began = server.api.with_token(None), time.monotonic()
+        for _ in range(400):
+            assert nobody.get("/app").status_code == 401
+        seconds = time.monotonic() - began
+        lines = _lines(server, message="a request was refused")
+        assert 0 < len(lines) <= 50 * (seconds + 2), f"{len(lines)} lines in {seconds:.1f} s"
+        time.sleep(1)  # the second in which no more may be written has to pass
+        assert nobody.get("/app").status_code == 401
+        eventually(lambda: len(_lines(server, message="a request was refused")) > len(lines))
+        said = _lines(server, message="lines about requests that failed were left out")
+        written = len(_lines(server, message="a request was refused"))
+        assert written + sum(line["left_out"] for line in said) == 401
 
 
 @pytest.mark.parametrize("key", ["RINGBOLT_TLS__CERTIFICATE", "RINGBOLT_TLS__KEY", "RINGBOLT_NET__EXTRA_ROOTS"])

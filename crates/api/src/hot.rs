@@ -16,6 +16,7 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use percent_encoding::percent_decode_str;
+use ringbolt_gate::answered::RouteAsked;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::{
     Caller, ClientAddress, Faults, Permission, Problem, Query, body, dress, idempotency,
@@ -56,6 +57,9 @@ async fn create(State(room): Here, request: axum::extract::Request) -> axum::res
     answer(&room, request).await.map(Into::into)
 }
 
+/// How the log calls it.
+const ROUTE: &str = "/api/v1/app/{app_id}/msg";
+
 /// The route that accepts messages, without a router.
 #[derive(Clone)]
 pub struct HotRoute {
@@ -83,14 +87,6 @@ impl HotRoute {
         let id = room.ids.name(request.headers());
         let mut answer = answer(room, request).await;
         room.figures.answered(answer.status());
-        if answer.status().is_server_error() {
-            let status = answer.status().as_u16();
-            tracing::warn!(
-                id = id.to_str().unwrap_or_default(),
-                status,
-                "a message was not taken"
-            );
-        }
         // A browser does not show what it has posted with a token, so the request's id is dress enough.
         answer.headers_mut().insert(dress::REQUEST_ID, id);
         answer.map(Full::new)
@@ -104,14 +100,20 @@ where
 {
     let begun = Instant::now();
     let (parts, mut sent) = request.into_parts();
-    match accept(room, &parts, &mut sent).await {
+    let mut caller = None;
+    match accept(room, &parts, &mut sent, &mut caller).await {
         Ok(answer) => {
             room.figures.accepted(begun.elapsed());
             answer
         }
         Err(problem) => {
             body::drain(sent, &parts.headers).await;
-            problem.render()
+            let mut answer = problem.render();
+            answer.extensions_mut().insert(RouteAsked(ROUTE.into()));
+            if let Some(caller) = caller {
+                answer.extensions_mut().insert(caller);
+            }
+            answer
         }
     }
 }
@@ -124,13 +126,20 @@ fn segment(path: &str) -> Option<&str> {
     (!segment.is_empty() && !segment.contains('/')).then_some(segment)
 }
 
-async fn accept<B>(room: &Room, parts: &Parts, sent: &mut B) -> Result<Response<Bytes>, Problem>
+/// Takes a message; whoever sends it is known as soon as possible, for the log.
+async fn accept<B>(
+    room: &Room,
+    parts: &Parts,
+    sent: &mut B,
+    asked_by: &mut Option<Caller>,
+) -> Result<Response<Bytes>, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let from = parts.extensions.get::<ClientAddress>().copied();
     let caller = room.auth.caller(&parts.headers, from).await?;
+    *asked_by = Some(caller);
     caller.must(Permission::SendMessages)?;
     let path = segment(parts.uri.path()).ok_or_else(Problem::no_such_path)?;
     let path = percent_decode_str(path)

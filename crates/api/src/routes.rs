@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
+use ringbolt_gate::answered::with_route;
 use ringbolt_gate::auth::require_token;
 use ringbolt_gate::body::read_small;
 use ringbolt_gate::dress::{cors, dressed};
@@ -62,6 +63,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
         .merge(others())
         .split_for_parts();
     let api = api
+        .route_layer(from_fn(with_route))
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(room.clone());

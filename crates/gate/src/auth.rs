@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use ringbolt_model::{ApiKey, AppId, KeyId, Role, Timestamp};
 use ringbolt_store::{Store, StoreError};
 
+use crate::answered::is_failure;
 use crate::generations::Generations;
 use crate::throttle::Throttle;
 use crate::token::TokenHash;
@@ -257,7 +258,11 @@ pub async fn require_token(
             if let Some(flags) = flags {
                 request.extensions_mut().insert(flags);
             }
-            next.run(request).await
+            let mut answer = next.run(request).await;
+            if is_failure(answer.status()) {
+                answer.extensions_mut().insert(caller);
+            }
+            answer
         }
         Err(problem) => problem.into_response(),
     }

@@ -73,8 +73,7 @@ pub async fn dressed(State(ids): State<Arc<RequestIds>>, request: Request, next:
     let name = id.to_str().unwrap_or_default();
     let (method, path) = (request.method(), request.uri().path());
     let span = tracing::info_span!("request", id = name, %method, path);
-    let mut answer = next.run(request).instrument(span.clone()).await;
-    span.in_scope(|| tracing::debug!(status = answer.status().as_u16(), "answered"));
+    let mut answer = next.run(request).instrument(span).await;
     dress(answer.headers_mut(), id);
     answer
 }

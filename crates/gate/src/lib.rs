@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod answered;
 pub mod auth;
 pub mod body;
 pub mod caller;

@@ -10,15 +10,18 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::{Either, Full};
 use ringbolt_api::{Api, HotRoute};
 use ringbolt_gate::ClientAddress;
+use tokio::time::Instant;
 use tower::ServiceExt as _;
 
 use crate::config::value::Networks;
+use crate::request_log::RequestLog;
 use crate::server::{Front, Peer, RequestBody};
 
 /// Lets nobody in before the house stands: until then all are told to try again.
 pub(crate) struct Entrance {
     inbound: OnceLock<Inbound>,
     waiting: Router,
+    log: RequestLog,
 }
 
 impl Entrance {
@@ -30,6 +33,7 @@ impl Entrance {
         Ok(Self {
             inbound: OnceLock::new(),
             waiting: ringbolt_api::waiting()?,
+            log: RequestLog::new(),
         })
     }
 
@@ -38,12 +42,8 @@ impl Entrance {
         // The first one stays; there is only one.
         let _stands = self.inbound.set(inbound);
     }
-}
 
-impl Front for Arc<Entrance> {
-    type Body = Either<Full<Bytes>, Body>;
-
-    async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response<Self::Body> {
+    async fn lead(&self, request: Request<RequestBody>, peer: Peer) -> Response<Answered> {
         if let Some(inbound) = self.inbound.get() {
             return inbound.answer(request, peer).await;
         }
@@ -51,6 +51,20 @@ impl Front for Arc<Entrance> {
             Ok(answer) => answer.map(Either::Right),
             Err(never) => match never {},
         }
+    }
+}
+
+/// What an answer consists of.
+type Answered = Either<Full<Bytes>, Body>;
+
+impl Front for Arc<Entrance> {
+    type Body = Answered;
+
+    async fn answer(&self, request: Request<RequestBody>, peer: Peer) -> Response<Self::Body> {
+        let (method, begun) = (request.method().clone(), Instant::now());
+        let answer = self.lead(request, peer).await;
+        self.log.answered(&method, begun, &answer);
+        answer
     }
 }
 
@@ -76,7 +90,7 @@ impl Inbound {
 }
 
 impl Front for Inbound {
-    type Body = Either<Full<Bytes>, Body>;
+    type Body = Answered;
 
     async fn answer(&self, mut request: Request<RequestBody>, peer: Peer) -> Response<Self::Body> {
         let client = client(peer.address.ip(), request.headers(), &self.trusted);

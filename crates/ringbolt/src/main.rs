@@ -12,6 +12,7 @@ mod local_api;
 mod logs;
 mod open_files;
 mod output;
+mod request_log;
 mod running;
 mod server;
 mod signals;

@@ -1,0 +1,112 @@
+//! A line for each request that failed, but only so many a second.
+
+use std::time::Duration;
+
+use http::{Method, Response};
+use parking_lot::Mutex;
+use ringbolt_gate::Caller;
+use ringbolt_gate::answered::{RouteAsked, is_failure};
+use ringbolt_gate::dress::REQUEST_ID;
+use tokio::time::Instant;
+
+/// How many lines are written in a second.
+const LINES: u32 = 50;
+
+/// Writes them.
+pub(crate) struct RequestLog(Mutex<Window>);
+
+impl RequestLog {
+    /// A log without lines.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Window {
+            began: Instant::now(),
+            lines: 0,
+            left_out: 0,
+        }))
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered<B>(&self, method: &Method, begun: Instant, answer: &Response<B>) {
+        if !is_failure(answer.status()) {
+            tracing::debug!(
+                id = id(answer),
+                %method,
+                status = answer.status().as_u16(),
+                duration = ?begun.elapsed(),
+                "a request was answered",
+            );
+            return;
+        }
+        let Some(left_out) = self.0.lock().line(Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            tracing::warn!(left_out, "lines about requests that failed were left out");
+        }
+        failed(method, begun.elapsed(), answer);
+    }
+}
+
+fn id<B>(answer: &Response<B>) -> &str {
+    let id = answer.headers().get(REQUEST_ID);
+    id.and_then(|id| id.to_str().ok()).unwrap_or_default()
+}
+
+fn failed<B>(method: &Method, duration: Duration, answer: &Response<B>) {
+    let (id, status) = (id(answer), answer.status().as_u16());
+    let route = answer.extensions().get::<RouteAsked>();
+    let route = route.map_or("none", |route| &*route.0);
+    let key = match answer.extensions().get::<Caller>().map(|caller| caller.key) {
+        None => "none".to_owned(),
+        Some(None) => "admin token".to_owned(),
+        Some(Some(key)) => key.to_string(),
+    };
+    if answer.status().is_server_error() {
+        tracing::warn!(id, %method, route, status, ?duration, key, "a request failed");
+    } else {
+        tracing::info!(id, %method, route, status, ?duration, key, "a request was refused");
+    }
+}
+
+/// The second that runs.
+struct Window {
+    began: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl Window {
+    /// Takes a line of this second: how many were left out before it, or nothing if it is to be left out.
+    fn line(&mut self, now: Instant) -> Option<u64> {
+        if now.duration_since(self.began) >= Duration::from_secs(1) {
+            self.began = now;
+            self.lines = 0;
+        }
+        if self.lines == LINES {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_failures_is_counted_instead_of_written() {
+        let began = Instant::now();
+        let mut window = Window {
+            began,
+            lines: 0,
+            left_out: 0,
+        };
+        let written = (0..1000).filter(|_| window.line(began).is_some()).count();
+        assert_eq!(written, 50);
+        let later = began + Duration::from_secs(1);
+        assert_eq!(window.line(later), Some(950));
+        assert_eq!(window.line(later), Some(0));
+    }
+}

@@ -20,6 +20,7 @@ mod marks;
 mod migrations;
 mod open;
 mod outcome;
+mod place;
 #[cfg(test)]
 mod plans;
 mod queue;
@@ -93,7 +94,8 @@ impl SqliteStore {
         let conn = open::first_writer(&path, settings.clock.now().as_micros())?;
         open::check_key(&conn, &vault)?;
         let inherited = marks::last(&conn)?;
-        let shared = Arc::new(Shared::new(&settings));
+        let place = open::place(&path, &lock)?;
+        let shared = Arc::new(Shared::new(&settings, place));
         let readers = Readers::start(&path, settings.readers)?;
         let thread = Writer::start(conn, Arc::clone(&shared))?;
         Ok(Self {

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::fault::wants_space;
 use super::migrations;
+use super::place::Place;
 use crate::vault::Vault;
 
 /// How a SQLite store is to be.
@@ -146,6 +147,14 @@ pub(super) fn lock(path: &Path) -> Result<[File; 2], OpenError> {
     name.push(".lock");
     let beside = lock_file(PathBuf::from(name), path)?;
     Ok([beside, lock_file(path.to_owned(), path)?])
+}
+
+/// Where the locked database file belongs.
+pub(super) fn place(path: &Path, [_, file]: &[File; 2]) -> Result<Place, OpenError> {
+    Place::of(path.to_owned(), file).map_err(|error| OpenError::Lock {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn lock_file(lock_path: PathBuf, path: &Path) -> Result<File, OpenError> {

@@ -100,6 +100,7 @@ impl Writer {
     }
 
     fn transact(&mut self) -> Result<(), Fault> {
+        self.shared.place.check()?;
         if self.conn.is_none() {
             self.conn = Some(open::writer(&self.shared.path)?);
         }

@@ -58,6 +58,30 @@ impl Stage {
 }
 
 #[tokio::test]
+async fn a_file_that_was_moved_away_takes_nothing_until_it_is_back() {
+    let stage = stage().await;
+    let first = stage.bench.accepted(stage.app, &[stage.endpoint]).await;
+    let path = stage.store.shared.path.clone();
+    let elsewhere = path.with_extension("moved");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    let refused = stage.bench.accept(stage.large()).await;
+    assert!(matches!(
+        refused,
+        Err(AcceptRefused::Store(StoreError::Unavailable(_)))
+    ));
+    // Another file in its place is not taken for it.
+    std::fs::copy(&elsewhere, &path).unwrap();
+    let refused = stage.bench.accept(stage.large()).await;
+    assert!(refused.is_err() && !stage.store.shared.health().writable);
+    std::fs::rename(&elsewhere, &path).unwrap();
+    stage.healthy().await;
+    assert_eq!(stage.bench.accept(stage.large()).await, Ok(Accepted::New));
+    let store: &dyn crate::Store = &*stage.store;
+    let found = store.message(stage.app, MessageRef::Id(first), false).await;
+    assert!(found.is_ok());
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_messages_keeps_outcomes_and_recovers() {
     let stage = stage().await;
     let message = stage.bench.accepted(stage.app, &[stage.endpoint]).await;

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use super::meter::Meter;
 use crate::sqlite::fold::Watermarks;
 use crate::sqlite::open::SqliteSettings;
+use crate::sqlite::place::Place;
 use crate::sqlite::queue::Queue;
 use crate::sqlite::recent_keys::RecentKeys;
 use crate::{Health, Listener, StoreError};
@@ -21,6 +22,8 @@ pub(crate) struct Shared {
     pub(in crate::sqlite) listener: OnceLock<Listener>,
     pub(in crate::sqlite) clock: Arc<dyn Clock>,
     pub(in crate::sqlite) path: PathBuf,
+    /// Where the file has to be for what is written to be found.
+    pub(super) place: Place,
     /// How far the tables by endpoint are folded.
     pub(in crate::sqlite) watermarks: Watermarks,
     /// The newest idempotency keys.
@@ -42,12 +45,13 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(in crate::sqlite) fn new(settings: &SqliteSettings) -> Self {
+    pub(in crate::sqlite) fn new(settings: &SqliteSettings, place: Place) -> Self {
         Self {
             queue: Queue::new(settings.accept_queue, settings.accept_queue_bytes),
             listener: OnceLock::new(),
             clock: Arc::clone(&settings.clock),
             path: settings.path.clone(),
+            place,
             watermarks: Watermarks::default(),
             recent_keys: RecentKeys::default(),
             meter: Meter::default(),

@@ -16,7 +16,7 @@ def run(command, server, receiver, **more):
 
 
 def test_javascript(server, receiver):
-    run(["node", "--test", "contract.test.mjs"], server, receiver, cwd=JS)
+    run(["node", "--test", "contract.test.mjs", "options.test.mjs"], server, receiver, cwd=JS)
 
 
 def test_rust(server, receiver):

@@ -103,3 +103,11 @@ def test_a_wrong_method_is_405(api):
 def test_every_answer_has_a_request_id(api):
     assert api.get("/app").headers.get("x-request-id")
     assert api.get("/app", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
+
+
+def test_one_answer_names_every_parameter_that_is_wrong(api, app):
+    wrong = {"limit": "0", "iterator": "nonsense", "order": "sideways", "before": "x", "with_content": "maybe"}
+    for path, more in {f"/app/{app}/msg": {}, f"/app/{app}/endpoint/{api.endpoint(app, 'http://127.0.0.1:9/')}/msg": {"status": "9"}}.items():
+        answer = api.get(path, **wrong, **more)
+        assert answer.status_code == 422, answer.text
+        assert {one["loc"][1] for one in answer.json()["detail"]} == wrong.keys() | more.keys()

@@ -33,7 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
     tag = "Application",
     operation_id = "v1.application.list",
     params(PageParams, OrderParams),
-    responses((status = 200, body = Answer<ApplicationOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<ApplicationOut>), Problems)
 )]
 async fn list(
     State(room): Here,
@@ -126,7 +126,7 @@ async fn store_new(room: &Room, wanted: Wanted) -> Result<Application, Problem> 
     tag = "Application",
     operation_id = "v1.application.get",
     params(("app_id" = String, Path, description = "Its id or uid")),
-    responses((status = 200, body = ApplicationOut), Problems)
+    responses((status = 200, description = "The application", body = ApplicationOut), Problems)
 )]
 async fn get(
     State(room): Here,
@@ -190,7 +190,7 @@ async fn upsert(
     operation_id = "v1.application.patch",
     params(("app_id" = String, Path, description = "Its id or uid")),
     request_body = ApplicationPatch,
-    responses((status = 200, body = ApplicationOut), Problems)
+    responses((status = 200, description = "The application", body = ApplicationOut), Problems)
 )]
 async fn patch(
     State(room): Here,

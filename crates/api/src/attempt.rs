@@ -11,7 +11,9 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::PageParams;
-use ringbolt_gate::{Answer, Caller, Kind, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{
+    Answer, Caller, Kind, Permission, Problem, Query, Segments, Turn, Wrong, both,
+};
 use ringbolt_model::{AppId, AttemptId, EndpointId};
 use ringbolt_store::{AttemptFilter, MessageRef, Order, StatusClass, StoreError};
 use serde::Serialize;
@@ -58,16 +60,18 @@ struct AttemptParams {
 }
 
 fn filter(query: &Query, endpoint: Option<EndpointId>) -> Result<AttemptFilter, Problem> {
-    Ok(AttemptFilter {
-        event_types: query.list("event_types")?,
-        channel: query.read("channel")?,
-        before: query.read("before")?,
-        after: query.read("after")?,
-        status: status::filter(query)?,
-        status_class: status_class(query)?,
+    let mut wrong = Wrong::default();
+    let filter = AttemptFilter {
+        event_types: wrong.or_default(query.list("event_types")),
+        channel: wrong.or_default(query.read("channel")),
+        before: wrong.or_default(query.read("before")),
+        after: wrong.or_default(query.read("after")),
+        status: wrong.or_default(status::filter(query)),
+        status_class: wrong.or_default(status_class(query)),
         endpoint,
-        with_content: query.flag("with_content", true)?,
-    })
+        with_content: wrong.or_default(query.flag("with_content", true)),
+    };
+    wrong.end().map(|()| filter)
 }
 
 fn status_class(query: &Query) -> Result<Option<StatusClass>, Problem> {
@@ -94,7 +98,7 @@ fn status_class(query: &Query) -> Result<Option<StatusClass>, Problem> {
         ("with_msg" = Option<bool>, Query, description = "Whether messages are shown, without their payloads"),
         PageParams, AttemptParams
     ),
-    responses((status = 200, body = Answer<MessageAttemptOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<MessageAttemptOut>), Problems)
 )]
 async fn list_by_endpoint(
     State(room): Here,
@@ -104,8 +108,9 @@ async fn list_by_endpoint(
 ) -> Result<Json<Answer<MessageAttemptOut>>, Problem> {
     let app = room.app(caller, Permission::ReadMessages, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
-    let turn = Turn::<AttemptId>::asked(&query, Order::Descending)?;
-    let filter = filter(&query, None)?;
+    let turn = Turn::<AttemptId>::asked(&query, Order::Descending);
+    let shown = both(filter(&query, None), query.flag("with_msg", false));
+    let (turn, (filter, with_msg)) = both(turn, shown)?;
     let view = View {
         operator: caller.is_operator(),
         with_content: filter.with_content,
@@ -116,7 +121,7 @@ async fn list_by_endpoint(
         .await?;
     let show = |attempt| MessageAttemptOut::new(&attempt, view);
     let mut page = turn.answer(found, |attempt| attempt.id, show);
-    if query.flag("with_msg", false)? {
+    if with_msg {
         page.data = with_messages(&room, app.id, page.data).await?;
     }
     Ok(Json(page))
@@ -158,7 +163,7 @@ async fn with_messages(
         ("endpoint_id" = Option<String>, Query, description = "At deliveries to it only"),
         PageParams, AttemptParams
     ),
-    responses((status = 200, body = Answer<MessageAttemptOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<MessageAttemptOut>), Problems)
 )]
 async fn list_by_message(
     State(room): Here,
@@ -183,7 +188,7 @@ async fn list_by_message(
         ("endpoint_id" = Option<String>, Query, description = "At deliveries to it only"),
         PageParams, AttemptParams
     ),
-    responses((status = 200, body = Answer<MessageAttemptOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<MessageAttemptOut>), Problems)
 )]
 #[deprecated = "newer SDKs ask for `/attempt/msg/{msg_id}`"]
 async fn list_of_message(
@@ -207,7 +212,7 @@ async fn list_of_message(
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
         PageParams, AttemptParams
     ),
-    responses((status = 200, body = Answer<MessageAttemptOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<MessageAttemptOut>), Problems)
 )]
 #[deprecated = "newer SDKs ask for `/attempt/msg/{msg_id}?endpoint_id=…`"]
 async fn list_of_delivery(
@@ -233,8 +238,8 @@ async fn page_of_message(
         Some(segment) => Some(room.endpoint(app, segment).await?.id),
         None => None,
     };
-    let turn = Turn::<AttemptId>::asked(query, Order::Descending)?;
-    let filter = filter(query, endpoint)?;
+    let turn = Turn::<AttemptId>::asked(query, Order::Descending);
+    let (turn, filter) = both(turn, filter(query, endpoint))?;
     let view = View {
         operator: caller.is_operator(),
         with_content: filter.with_content,
@@ -258,7 +263,7 @@ async fn page_of_message(
         ("msg_id" = String, Path, description = "The message's id or event id"),
         ("attempt_id" = String, Path, description = "The attempt's id"),
     ),
-    responses((status = 200, body = MessageAttemptOut), Problems)
+    responses((status = 200, description = "The attempt", body = MessageAttemptOut), Problems)
 )]
 async fn get(
     State(room): Here,

@@ -53,7 +53,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
         ("app_id" = String, Path, description = "The application's id or uid"),
         PageParams, OrderParams
     ),
-    responses((status = 200, body = Answer<EndpointOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<EndpointOut>), Problems)
 )]
 async fn list(
     State(room): Here,
@@ -124,7 +124,7 @@ async fn store_new(room: &Room, app: AppId, wanted: Wanted) -> Result<Endpoint, 
         ("app_id" = String, Path, description = "The application's id or uid"),
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
     ),
-    responses((status = 200, body = EndpointOut), Problems)
+    responses((status = 200, description = "The endpoint", body = EndpointOut), Problems)
 )]
 async fn get(
     State(room): Here,
@@ -203,7 +203,7 @@ async fn upsert(
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
     ),
     request_body = EndpointPatch,
-    responses((status = 200, body = EndpointOut), Problems)
+    responses((status = 200, description = "The endpoint", body = EndpointOut), Problems)
 )]
 async fn patch(
     State(room): Here,

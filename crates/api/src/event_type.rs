@@ -1,5 +1,6 @@
 //! Event types.
 
+mod schemas;
 mod shape;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
 use ringbolt_gate::{
-    Answer, Caller, Flags, Input, Kind, Permission, Problem, Query, Segments, Turn,
+    Answer, Caller, Flags, Input, Kind, Permission, Problem, Query, Segments, Turn, both,
 };
 use ringbolt_model::{EventType, EventTypeName, Role};
 use ringbolt_store::{Order, StoreError};
@@ -49,7 +50,7 @@ fn name_of(segment: &str) -> Result<EventTypeName, Problem> {
         ("include_archived" = Option<bool>, Query, description = "Whether archived ones are listed"),
         ("with_content" = Option<bool>, Query, description = "Whether schemas are shown"),
     ),
-    responses((status = 200, body = Answer<EventTypeOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<EventTypeOut>), Problems)
 )]
 async fn list(
     State(room): Here,
@@ -58,9 +59,12 @@ async fn list(
     query: Query,
 ) -> Result<Json<Answer<EventTypeOut>>, Problem> {
     caller.must(Permission::ReadEventTypes)?;
-    let turn = Turn::asked(&query, Order::Ascending)?;
-    let archived = query.flag("include_archived", false)?;
-    let with_schemas = query.flag("with_content", false)?;
+    let shown = both(
+        query.flag("include_archived", false),
+        query.flag("with_content", false),
+    );
+    let turn = Turn::asked(&query, Order::Ascending);
+    let (turn, (archived, with_schemas)) = both(turn, shown)?;
     let mut found = room.store().event_types(turn.page(), archived).await?;
     found
         .items
@@ -117,7 +121,7 @@ async fn store_new(room: &Room, event_type: EventType) -> Result<(), Problem> {
     tag = "Event Type",
     operation_id = "v1.event-type.get",
     params(("event_type_name" = String, Path, description = "Its name")),
-    responses((status = 200, body = EventTypeOut), Problems)
+    responses((status = 200, description = "The event type", body = EventTypeOut), Problems)
 )]
 async fn get(
     State(room): Here,
@@ -180,7 +184,7 @@ async fn upsert(
     operation_id = "v1.event-type.patch",
     params(("event_type_name" = String, Path, description = "Its name")),
     request_body = EventTypePatch,
-    responses((status = 200, body = EventTypeOut), Problems)
+    responses((status = 200, description = "The event type", body = EventTypeOut), Problems)
 )]
 async fn patch(
     State(room): Here,

@@ -15,10 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::bounds::check_label;
 use crate::room::{Here, Room};
-
-/// The longest name, in bytes.
-const LONGEST_NAME: usize = 256;
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
     OpenApiRouter::new()
@@ -110,7 +108,7 @@ struct NewKeyOut {
         ("app_id" = Option<String>, Query, description = "Those of this application only"),
         PageParams, OrderParams
     ),
-    responses((status = 200, body = Answer<KeyOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<KeyOut>), Problems)
 )]
 async fn list(
     State(room): Here,
@@ -145,12 +143,7 @@ async fn create(
     caller.must(Permission::ManageKeys)?;
     let (input, mut faults) = input.open();
     let name = faults.required("name", input.name);
-    if name
-        .as_ref()
-        .is_some_and(|name| !(1..=LONGEST_NAME).contains(&name.len()))
-    {
-        faults.add("name", format!("must have 1 to {LONGEST_NAME} bytes"));
-    }
+    check_label(&mut faults, "name", name.as_deref());
     let role = faults.required("role", input.role);
     let role = role.and_then(|role| faults.check("role", role_of(&role)));
     if input.expires_at.is_some_and(|end| end <= room.now()) {

@@ -2,6 +2,7 @@
 
 mod application;
 mod attempt;
+mod bounds;
 mod docs;
 mod endpoint;
 mod event_type;

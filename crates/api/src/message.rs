@@ -9,7 +9,7 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::PageParams;
-use ringbolt_gate::{Answer, Caller, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{Answer, Caller, Permission, Problem, Query, Segments, Turn, Wrong, both};
 use ringbolt_model::{Endpoint, Message, MessageId, Timestamp};
 use ringbolt_store::{DeliveryView, MessageFilter, Order};
 use serde::Serialize;
@@ -50,14 +50,16 @@ pub(crate) struct MessageParams {
 }
 
 fn filter(query: &Query) -> Result<MessageFilter, Problem> {
-    Ok(MessageFilter {
-        event_types: query.list("event_types")?,
-        channel: query.read("channel")?,
-        before: query.read("before")?,
-        after: query.read("after")?,
+    let mut wrong = Wrong::default();
+    let filter = MessageFilter {
+        event_types: wrong.or_default(query.list("event_types")),
+        channel: wrong.or_default(query.read("channel")),
+        before: wrong.or_default(query.read("before")),
+        after: wrong.or_default(query.read("after")),
         status: None,
-        with_content: query.flag("with_content", true)?,
-    })
+        with_content: wrong.or_default(query.flag("with_content", true)),
+    };
+    wrong.end().map(|()| filter)
 }
 
 /// List the messages of an application, newest first.
@@ -70,7 +72,7 @@ fn filter(query: &Query) -> Result<MessageFilter, Problem> {
         ("app_id" = String, Path, description = "The application's id or uid"),
         PageParams, MessageParams
     ),
-    responses((status = 200, body = Answer<MessageOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<MessageOut>), Problems)
 )]
 async fn list(
     State(room): Here,
@@ -79,7 +81,7 @@ async fn list(
     query: Query,
 ) -> Result<Json<Answer<MessageOut>>, Problem> {
     let app = room.app(caller, Permission::ReadMessages, &app).await?;
-    let (turn, filter) = (Turn::asked(&query, Order::Descending)?, filter(&query)?);
+    let (turn, filter) = both(Turn::asked(&query, Order::Descending), filter(&query))?;
     let shown = filter.with_content;
     let found = room.store().messages(app.id, filter, turn.page()).await?;
     let show = |message| MessageOut::new(&message, shown);
@@ -97,7 +99,7 @@ async fn list(
         ("msg_id" = String, Path, description = "The message's id or event id"),
         ("with_content" = Option<bool>, Query, description = "Whether the payload is shown"),
     ),
-    responses((status = 200, body = MessageOut), Problems)
+    responses((status = 200, description = "The message", body = MessageOut), Problems)
 )]
 async fn get(
     State(room): Here,
@@ -187,7 +189,7 @@ fn next_attempt(view: &DeliveryView) -> Option<Timestamp> {
         ("status" = Option<u8>, Query, description = "0 success, 1 pending, 2 fail, 4 canceled"),
         PageParams, MessageParams
     ),
-    responses((status = 200, body = Answer<EndpointMessageOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<EndpointMessageOut>), Problems)
 )]
 async fn list_of_endpoint(
     State(room): Here,
@@ -197,12 +199,11 @@ async fn list_of_endpoint(
 ) -> Result<Json<Answer<EndpointMessageOut>>, Problem> {
     let app = room.app(caller, Permission::ReadMessages, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
-    let turn = Turn::<MessageId>::asked(&query, Order::Descending)?;
-    let filter = MessageFilter {
-        status: status::filter(&query)?,
-        ..filter(&query)?
-    };
-    let (shown, expanded) = (filter.with_content, status::expanded(&query)?);
+    let turn = Turn::<MessageId>::asked(&query, Order::Descending);
+    let states = both(status::filter(&query), status::expanded(&query));
+    let ((turn, filter), (status, expanded)) = both(both(turn, filter(&query)), states)?;
+    let filter = MessageFilter { status, ..filter };
+    let shown = filter.with_content;
     let found = room
         .store()
         .endpoint_messages(endpoint.id, filter, turn.page())
@@ -220,7 +221,7 @@ async fn list_of_endpoint(
     Ok(Json(turn.answer(found, |(message, _)| message.id, show)))
 }
 
-/// List the endpoints that a message is owed to, with where its delivery stands.
+/// List the endpoints that a message is owed to, oldest first, with where its delivery stands.
 #[utoipa::path(
     get,
     path = "/api/v1/app/{app_id}/msg/{msg_id}/endpoint",
@@ -231,7 +232,7 @@ async fn list_of_endpoint(
         ("msg_id" = String, Path, description = "The message's id or event id"),
         PageParams
     ),
-    responses((status = 200, body = Answer<MessageEndpointOut>), Problems)
+    responses((status = 200, description = "A page of the list", body = Answer<MessageEndpointOut>), Problems)
 )]
 async fn list_destinations(
     State(room): Here,
@@ -241,8 +242,8 @@ async fn list_destinations(
 ) -> Result<Json<Answer<MessageEndpointOut>>, Problem> {
     let app = room.app(caller, Permission::ReadMessages, &app).await?;
     let message = room.message(app.id, &message, false).await?;
-    let turn = Turn::asked(&query, Order::Descending)?;
-    let expanded = status::expanded(&query)?;
+    let turn = Turn::asked(&query, Order::Ascending);
+    let (turn, expanded) = both(turn, status::expanded(&query))?;
     let found = room
         .store()
         .message_deliveries(app.id, message.id, turn.page())

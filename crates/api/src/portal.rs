@@ -17,14 +17,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::application::{ApplicationIn, Wanted, ensure};
+use crate::bounds::{LABEL, check_label, is_label};
 use crate::room::{Here, Room, app_ref};
 
 /// How long a token works, in seconds.
 const LIFE: std::ops::RangeInclusive<u64> = 3600..=7 * 24 * 3600;
 /// The most feature flags of a customer.
 const FLAGS: usize = 100;
-/// The longest flag, and the longest name of a session, in bytes.
-const LONGEST: usize = 256;
 /// The most sessions that are ended by one request.
 const SESSIONS: usize = 1000;
 
@@ -80,14 +79,12 @@ impl AppPortalAccessIn {
     /// What the token will be limited to: never more than was asked for.
     fn access(&mut self, faults: &mut Faults) -> PortalAccess {
         let flags = self.feature_flags.take().unwrap_or_default();
-        if flags.len() > FLAGS || flags.iter().any(|flag| flag.len() > LONGEST) {
-            let what = format!("must be at most {FLAGS}, each of at most {LONGEST} bytes");
+        if flags.len() > FLAGS || flags.iter().any(|flag| flag.len() > LABEL) {
+            let what = format!("must be at most {FLAGS}, each of at most {LABEL} bytes");
             faults.add("featureFlags", what);
         }
         let session = self.session_id.take();
-        if session.as_deref().is_some_and(|name| !is_session(name)) {
-            faults.add("sessionId", format!("must have 1 to {LONGEST} bytes"));
-        }
+        check_label(faults, "sessionId", session.as_deref());
         let asked = self.capabilities.take();
         let capabilities = match asked {
             _ if self.read_only.unwrap_or(false) => Capabilities::READING,
@@ -100,10 +97,6 @@ impl AppPortalAccessIn {
             session,
         }
     }
-}
-
-fn is_session(name: &str) -> bool {
-    (1..=LONGEST).contains(&name.len())
 }
 
 /// Access to an application.
@@ -129,7 +122,7 @@ pub(crate) struct AppPortalAccessOut {
         ("idempotency-key" = Option<String>, Header, description = "See *Idempotency*"),
     ),
     request_body = AppPortalAccessIn,
-    responses((status = 200, body = AppPortalAccessOut), Problems)
+    responses((status = 200, description = "The token and where to use it", body = AppPortalAccessOut), Problems)
 )]
 async fn app_portal_access(
     State(room): Here,
@@ -166,7 +159,7 @@ async fn app_portal_access(
     tag = "Authentication",
     operation_id = "v1.authentication.dashboard-access",
     params(("app_id" = String, Path, description = "The application's id or uid")),
-    responses((status = 200, body = AppPortalAccessOut), Problems)
+    responses((status = 200, description = "The token and where to use it", body = AppPortalAccessOut), Problems)
 )]
 #[deprecated = "newer SDKs ask for `/auth/app-portal-access/{app_id}`"]
 async fn dashboard_access(
@@ -303,8 +296,8 @@ async fn expire_all(
         );
     }
     let sessions = Vec::from_iter(input.session_ids.unwrap_or_default());
-    if sessions.len() > SESSIONS || !sessions.iter().all(|name| is_session(name)) {
-        let what = format!("must be at most {SESSIONS}, each of 1 to {LONGEST} bytes");
+    if sessions.len() > SESSIONS || !sessions.iter().all(|name| is_label(name)) {
+        let what = format!("must be at most {SESSIONS}, each of 1 to {LABEL} bytes");
         faults.add("sessionIds", what);
     }
     faults.end()?;

@@ -28,7 +28,7 @@ pub use faults::Faults;
 pub use page::{Answer, Turn};
 pub use patch::Patch;
 pub use problem::{Kind, Problem};
-pub use query::Query;
+pub use query::{Query, Wrong, both};
 
 use ringbolt_model::Timestamp;
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use ringbolt_store::{Listing, Order, Page};
 use serde::Serialize;
 
-use crate::{Problem, Query};
+use crate::{Problem, Query, both};
 
 /// How many items a page has unless asked otherwise.
 pub const DEFAULT_LIMIT: usize = 50;
@@ -64,25 +64,11 @@ impl<K: FromStr + Display + Clone> Turn<K> {
     /// # Errors
     /// 422 if one is out of bounds, or no iterator of this list.
     pub fn asked(query: &Query, natural: Order) -> Result<Self, Problem> {
-        let expected = format!("a whole number from 1 to {MOST}");
-        let limit = query.expect("limit", &expected)?.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MOST).contains(&limit) {
-            let what = format!("expected {expected}");
-            return Err(Problem::invalid_at("query", "limit", what));
-        }
-        let order = match query.text("order") {
-            None => natural,
-            Some("ascending") => Order::Ascending,
-            Some("descending") => Order::Descending,
-            Some(_) => {
-                let what = "expected ascending or descending";
-                return Err(Problem::invalid_at("query", "order", what));
-            }
-        };
-        let (after, backwards) = match query.text("iterator") {
-            None => (None, false),
-            Some(text) => read_cursor(text).map(|(key, back)| (Some(key), back))?,
-        };
+        let cursor = query.text("iterator").map(read_cursor).transpose();
+        let bounds = both(read_limit(query), read_order(query));
+        let ((limit, order), cursor) = both(bounds, cursor)?;
+        let order = order.unwrap_or(natural);
+        let (after, backwards) = cursor.map_or((None, false), |(key, back)| (Some(key), back));
         let order = if backwards { order.reversed() } else { order };
         Ok(Self {
             page: Page {
@@ -123,6 +109,28 @@ impl<K: FromStr + Display + Clone> Turn<K> {
             prev_iterator: first.map(|key| format!("-{key}")),
             data: found.items.into_iter().map(show).collect(),
             done: found.done,
+        }
+    }
+}
+
+fn read_limit(query: &Query) -> Result<usize, Problem> {
+    let expected = format!("a whole number from 1 to {MOST}");
+    let limit = query.expect("limit", &expected)?.unwrap_or(DEFAULT_LIMIT);
+    if (1..=MOST).contains(&limit) {
+        return Ok(limit);
+    }
+    let what = format!("expected {expected}");
+    Err(Problem::invalid_at("query", "limit", what))
+}
+
+fn read_order(query: &Query) -> Result<Option<Order>, Problem> {
+    match query.text("order") {
+        None => Ok(None),
+        Some("ascending") => Ok(Some(Order::Ascending)),
+        Some("descending") => Ok(Some(Order::Descending)),
+        Some(_) => {
+            let what = "expected ascending or descending";
+            Err(Problem::invalid_at("query", "order", what))
         }
     }
 }

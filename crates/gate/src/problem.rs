@@ -193,6 +193,18 @@ impl Problem {
         }
     }
 
+    /// This, and what else is wrong with the same request: faults are told together, and before any of them
+    /// what cannot be told with others.
+    #[must_use]
+    pub fn and(mut self, mut other: Self) -> Self {
+        match (self.faults.is_empty(), other.faults.is_empty()) {
+            (false, false) => self.faults.append(&mut other.faults),
+            (false, true) => return other,
+            (true, _) => {}
+        }
+        self
+    }
+
     /// 422 with one thing that is wrong; `place` is `body`, `query` or `header`.
     pub fn invalid_at(place: &str, field: &str, what: impl Display) -> Self {
         let loc = vec![place.to_owned(), field.to_owned()];

@@ -92,6 +92,52 @@ impl Query {
     }
 }
 
+/// Notes what is wrong with several parameters, so that one answer names it all.
+#[derive(Debug, Default)]
+#[must_use = "what is wrong has to end the request"]
+pub struct Wrong(Option<Problem>);
+
+impl Wrong {
+    /// What was read, or nothing if it is wrong.
+    pub fn note<T>(&mut self, read: Result<T, Problem>) -> Option<T> {
+        match read {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.0 = Some(match self.0.take() {
+                    Some(first) => first.and(problem),
+                    None => problem,
+                });
+                None
+            }
+        }
+    }
+
+    /// What was read; what stands in for it if it is wrong is never used.
+    pub fn or_default<T: Default>(&mut self, read: Result<T, Problem>) -> T {
+        self.note(read).unwrap_or_default()
+    }
+
+    /// Passes if nothing is wrong.
+    ///
+    /// # Errors
+    /// All that is.
+    pub fn end(self) -> Result<(), Problem> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
+/// Both of what was read.
+///
+/// # Errors
+/// All that is wrong with either.
+pub fn both<A, B>(one: Result<A, Problem>, two: Result<B, Problem>) -> Result<(A, B), Problem> {
+    match (one, two) {
+        (Ok(one), Ok(two)) => Ok((one, two)),
+        (Err(one), Err(two)) => Err(one.and(two)),
+        (Err(problem), _) | (_, Err(problem)) => Err(problem),
+    }
+}
+
 fn decode(text: &str) -> Result<Cow<'_, str>, Problem> {
     let spaced = if text.contains('+') {
         Cow::from(text.replace('+', " "))
@@ -137,6 +183,28 @@ mod tests {
             query.read::<u8>("a").unwrap_err().faults()[0].loc,
             ["query", "a"]
         );
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let query = Query::parse("a=x&b=y&c=maybe&n=1").unwrap();
+        let mut wrong = Wrong::default();
+        assert_eq!(wrong.or_default(query.read::<u8>("a")), None);
+        assert_eq!(wrong.or_default(query.read("n")), Some(1));
+        assert!(!wrong.or_default(query.flag("c", true)));
+        let read = both(wrong.end(), query.read::<u8>("b"));
+        let problem = read.unwrap_err();
+        let named: Vec<_> = problem.faults().iter().map(|one| &*one.loc[1]).collect();
+        assert_eq!(
+            (problem.status().as_u16(), named),
+            (422, vec!["a", "c", "b"])
+        );
+        assert_eq!(both(Ok(1), Ok(2)).unwrap(), (1, 2));
+        assert!(Wrong::default().end().is_ok());
+
+        let other = Problem::no_such_path();
+        assert_eq!(problem.clone().and(other.clone()), other);
+        assert_eq!(other.clone().and(problem), other);
     }
 
     #[test]

@@ -3,31 +3,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
-import { ApiException, MessageAttemptTriggerType, MessageStatus, Svix } from "svix";
-
-const { SERVER_URL, TOKEN, RECEIVER_URL } = process.env;
-// An empty schedule: the first answer counts.
-const client = (token) => new Svix(token, { serverUrl: `${SERVER_URL}/`, retryScheduleInMs: [] });
-const svix = client(TOKEN);
-const uid = () => `js-${randomUUID()}`;
-const newApp = () => svix.application.create({ name: "js", uid: uid() });
-
-async function refused(promise, status, check = (body) => assert.ok(body.code && body.detail)) {
-    const error = await promise.then(() => assert.fail(`not refused with ${status}`), (error) => error);
-    assert.ok(error instanceof ApiException, String(error));
-    assert.equal(error.code, status, JSON.stringify(error.body));
-    check(error.body);
-}
-
-async function eventually(ask) {
-    for (let left = 200; left > 0; left--) {
-        const found = await ask();
-        if (found) return found;
-        await pause(50);
-    }
-    assert.fail(`not within 10 s: ${ask}`);
-}
+import { MessageAttemptTriggerType, MessageStatus } from "svix";
+import { client, eventually, newApp, RECEIVER_URL, refused, svix, uid } from "./sdk.mjs";
 
 test("applications", async () => {
     const made = await svix.application.create({ name: "js", uid: uid(), metadata: { a: "b" } });

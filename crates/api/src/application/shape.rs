@@ -8,6 +8,8 @@ use ringbolt_model::metadata::MAX_BYTES;
 use ringbolt_model::{AppId, Application, Metadata, Timestamp, Uid};
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{NAME, check_text};
+
 /// An application to be created or replaced.
 #[derive(Debug, Clone, Default, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -197,14 +199,11 @@ impl Change {
     }
 }
 
-/// The most bytes of an application's name.
-const LONGEST_NAME: usize = 1024;
-
 fn check_name(faults: &mut Faults, name: &str) {
     if name.trim().is_empty() {
         faults.add("name", "must not be empty");
-    } else if name.len() > LONGEST_NAME {
-        faults.add("name", format!("must have at most {LONGEST_NAME} bytes"));
+    } else {
+        check_text(faults, "name", Some(name), NAME);
     }
 }
 

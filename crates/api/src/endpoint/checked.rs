@@ -17,6 +17,7 @@ use ringbolt_signatures::Secret;
 use super::headers::check_headers;
 use super::shape::{EndpointIn, EndpointPatch, ScheduleIn};
 use crate::application::check_metadata;
+use crate::bounds::{DESCRIPTION, check_text};
 use crate::room::Room;
 
 /// The most event types of an endpoint; one that wants more had better want all.
@@ -66,7 +67,8 @@ impl EndpointIn {
             .retry_schedule
             .map(|given| check_schedule(&mut faults, given));
         check_concurrency(&mut faults, self.concurrency);
-        check_description(&mut faults, self.description.as_deref());
+        let description = self.description.as_deref();
+        check_text(&mut faults, "description", description, DESCRIPTION);
         faults.end()?;
         Ok(Wanted {
             url,
@@ -179,7 +181,8 @@ impl EndpointPatch {
         let metadata = self
             .metadata
             .map(|given| check_metadata(&mut faults, given));
-        check_description(&mut faults, self.description.as_deref());
+        let description = self.description.as_deref();
+        check_text(&mut faults, "description", description, DESCRIPTION);
         faults.end()?;
         Ok(Change {
             url,
@@ -194,17 +197,6 @@ impl EndpointPatch {
             signature_headers: self.signature_headers,
             metadata,
         })
-    }
-}
-
-/// The most bytes of a description.
-pub(crate) const LONGEST_DESCRIPTION: usize = 4096;
-
-/// A description is shown in lists of many, so it has a bound.
-pub(crate) fn check_description(faults: &mut Faults, text: Option<&str>) {
-    if text.is_some_and(|text| text.len() > LONGEST_DESCRIPTION) {
-        let why = format!("must have at most {LONGEST_DESCRIPTION} bytes");
-        faults.add("description", why);
     }
 }
 
@@ -271,7 +263,8 @@ async fn check_event_types(
     given: &[String],
 ) -> Result<BTreeSet<EventTypeName>, Problem> {
     if given.len() > EVENT_TYPES {
-        faults.add("eventTypes", format!("must be at most {EVENT_TYPES}"));
+        let what = format!("must be at most {EVENT_TYPES}; none means all");
+        faults.add("eventTypes", what);
         return Ok(BTreeSet::new());
     }
     let names: BTreeSet<EventTypeName> = each(faults, "eventTypes", given);

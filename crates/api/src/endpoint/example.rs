@@ -52,7 +52,7 @@ pub(super) struct EventExampleIn {
         ("idempotency-key" = Option<String>, Header, description = "See *Idempotency*"),
     ),
     request_body = EventExampleIn,
-    responses((status = 200, body = MessageOut), Problems)
+    responses((status = 200, description = "The message that was sent", body = MessageOut), Problems)
 )]
 pub(super) async fn send_example(
     State(room): Here,

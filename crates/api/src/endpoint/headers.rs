@@ -165,7 +165,7 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
         ("app_id" = String, Path, description = "The application's id or uid"),
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
     ),
-    responses((status = 200, body = EndpointHeadersOut), Problems)
+    responses((status = 200, description = "The headers", body = EndpointHeadersOut), Problems)
 )]
 pub(super) async fn get_headers(
     State(room): Here,

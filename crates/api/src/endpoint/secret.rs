@@ -63,7 +63,7 @@ pub(super) fn draw() -> Result<Secret, Problem> {
         ("app_id" = String, Path, description = "The application's id or uid"),
         ("endpoint_id" = String, Path, description = "The endpoint's id or uid"),
     ),
-    responses((status = 200, body = EndpointSecretOut), Problems)
+    responses((status = 200, description = "The key", body = EndpointSecretOut), Problems)
 )]
 pub(super) async fn get_secret(
     State(room): Here,
@@ -90,7 +90,7 @@ pub(super) async fn get_secret(
         ("idempotency-key" = Option<String>, Header, description = "See *Idempotency*"),
     ),
     request_body = EndpointSecretRotateIn,
-    responses((status = 200, body = EndpointSecretOut), Problems)
+    responses((status = 200, description = "The new key", body = EndpointSecretOut), Problems)
 )]
 pub(super) async fn rotate_secret(
     State(room): Here,

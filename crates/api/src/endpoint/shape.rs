@@ -24,7 +24,7 @@ pub(crate) struct EndpointIn {
     pub(super) uid: Option<String>,
     /// Whether nothing is sent to it; what would be sent waits.
     pub(super) disabled: Option<bool>,
-    /// The event types wanted; all if absent or empty. Each must be known.
+    /// The event types wanted, at most 500; all if absent or empty. Each must be known.
     #[serde(alias = "filterTypes")]
     pub(super) event_types: Option<Vec<String>>,
     /// The channels wanted, at most 10; every message if absent.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
-use ringbolt_gate::{Caller, Input, Permission, Problem, Query, Segments};
+use ringbolt_gate::{Caller, Input, Permission, Problem, Query, Segments, both};
 use ringbolt_model::{TaskId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ pub(super) struct RecoverOut {
         ("since" = Option<String>, Query, description = "28 days before `until` if absent"),
         ("until" = Option<String>, Query, description = "Now if absent"),
     ),
-    responses((status = 200, body = EndpointStats), Problems)
+    responses((status = 200, description = "How many stand where", body = EndpointStats), Problems)
 )]
 pub(super) async fn get_stats(
     State(room): Here,
@@ -87,8 +87,9 @@ pub(super) async fn get_stats(
     let app = room.app(caller, Permission::ReadEndpoints, &app).await?;
     let endpoint = room.endpoint(app.id, &endpoint).await?;
     let now = room.now();
-    let until = query.read("until")?.unwrap_or(now);
-    let since = query.read("since")?.unwrap_or(until - COUNTED);
+    let (until, since) = both(query.read("until"), query.read("since"))?;
+    let until = until.unwrap_or(now);
+    let since = since.unwrap_or(until - COUNTED);
     check_window(since, until, now, COUNTED)?;
     let counts = room
         .store()
@@ -119,7 +120,7 @@ pub(super) async fn get_stats(
         ("idempotency-key" = Option<String>, Header, description = "See *Idempotency*"),
     ),
     request_body = RecoverIn,
-    responses((status = 202, body = RecoverOut), Problems)
+    responses((status = 202, description = "It has begun", body = RecoverOut), Problems)
 )]
 pub(super) async fn recover(
     State(room): Here,

@@ -1,14 +1,14 @@
 //! Event types as clients write and read them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ringbolt_gate::{Faults, Patch, Problem};
 use ringbolt_model::{EventType, EventTypeName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// JSON Schemas by version, as they were written.
-type Schemas = BTreeMap<String, Box<RawValue>>;
+use super::schemas::{Schemas, text_of};
+use crate::bounds::{DESCRIPTION, check_label, check_text};
 
 /// An event type to be created or replaced.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
@@ -17,7 +17,7 @@ pub(crate) struct EventTypeIn {
     /// Its name; unique. When one is replaced, the path has it.
     #[schema(pattern = r"^[a-zA-Z0-9\-_.]+$", max_length = 256)]
     pub(super) name: Option<String>,
-    /// What it means.
+    /// What it means, in at most 4,096 bytes.
     #[schema(required = true, value_type = String)]
     description: Option<String>,
     /// Whether lists leave it out.
@@ -26,14 +26,14 @@ pub(crate) struct EventTypeIn {
     /// Whether it should not be used any more.
     #[serde(default)]
     deprecated: bool,
-    /// JSON Schemas by version.
+    /// JSON Schemas by version: at most 100, of 128 KiB together and nested up to 64 levels.
     #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
     schemas: Option<Schemas>,
-    /// Portals without this flag do not see it.
+    /// Portals without this flag, of 1 to 256 bytes, do not see it.
     feature_flag: Option<String>,
     /// The same; one is possible.
     feature_flags: Option<BTreeSet<String>>,
-    /// A heading in a catalogue.
+    /// A heading in a catalogue, of 1 to 256 bytes.
     group_name: Option<String>,
 }
 
@@ -130,6 +130,14 @@ impl EventTypeIn {
             faults.parsed("name", text.as_deref())
         });
         let description = faults.required("description", self.description);
+        check_text(
+            &mut faults,
+            "description",
+            description.as_deref(),
+            DESCRIPTION,
+        );
+        check_label(&mut faults, "featureFlag", self.feature_flag.as_deref());
+        check_label(&mut faults, "groupName", self.group_name.as_deref());
         let flag = self
             .feature_flag
             .or(one_flag(&mut faults, self.feature_flags));
@@ -175,6 +183,12 @@ pub(super) struct Change {
 
 impl EventTypePatch {
     pub(super) fn check(self, mut faults: Faults) -> Result<Change, Problem> {
+        let description = self.description.as_deref();
+        check_text(&mut faults, "description", description, DESCRIPTION);
+        let flag = self.feature_flag.value().map(String::as_str);
+        check_label(&mut faults, "featureFlag", flag);
+        let group = self.group_name.value().map(String::as_str);
+        check_label(&mut faults, "groupName", group);
         let schemas = match self.schemas {
             Patch::Keep => Patch::Keep,
             Patch::Clear => Patch::Clear,
@@ -219,11 +233,9 @@ fn one_flag(faults: &mut Faults, flags: Option<BTreeSet<String>>) -> Option<Stri
     if flags.len() > 1 {
         faults.add("featureFlags", "one flag is possible");
     }
-    flags.into_iter().next()
-}
-
-fn text_of(faults: &mut Faults, schemas: &Schemas) -> Option<String> {
-    faults.check("schemas", serde_json::to_string(schemas))
+    let flag = flags.into_iter().next();
+    check_label(faults, "featureFlags", flag.as_deref());
+    flag
 }
 
 #[cfg(test)]
@@ -233,6 +245,11 @@ mod tests {
     fn checked(json: &str) -> Result<EventType, Problem> {
         let input: EventTypeIn = ringbolt_gate::body::parse(json.as_bytes())?;
         input.check(Faults::default(), None, Timestamp::from_seconds(1))
+    }
+
+    fn changed(json: &str) -> Result<Change, Problem> {
+        let input: EventTypePatch = ringbolt_gate::body::parse(json.as_bytes())?;
+        input.check(Faults::default())
     }
 
     #[test]
@@ -257,6 +274,34 @@ mod tests {
         assert_eq!(named, ["name", "description", "featureFlags"]);
         let problem = checked(r#"{"name":"a","description":"","schemas":[]}"#).unwrap_err();
         assert_eq!(problem.faults()[0].loc, ["body", "schemas"]);
+        let problem = changed(r#"{"schemas":{"1":7}}"#).unwrap_err();
+        assert_eq!(problem.faults()[0].loc, ["body", "schemas", "1"]);
+    }
+
+    #[test]
+    fn texts_have_a_bound_wherever_they_are_given() {
+        for (field, most) in [
+            ("description", 4096),
+            ("featureFlag", 256),
+            ("groupName", 256),
+        ] {
+            let given = |bytes: usize| {
+                let text = "x".repeat(bytes);
+                let new = format!(r#"{{"name":"a","description":"","{field}":"{text}"}}"#);
+                let new = new.replace(r#""description":"","description""#, r#""description""#);
+                [
+                    checked(&new).err(),
+                    changed(&format!(r#"{{"{field}":"{text}"}}"#)).err(),
+                ]
+            };
+            assert_eq!(given(most), [None, None], "{field}");
+            for problem in given(most + 1) {
+                assert_eq!(problem.unwrap().faults()[0].loc, ["body", field]);
+            }
+        }
+        let long = format!(r#"{{"featureFlags":["{}"]}}"#, "x".repeat(257));
+        let problem = changed(&long).unwrap_err();
+        assert_eq!(problem.faults()[0].loc, ["body", "featureFlags"]);
     }
 
     #[test]

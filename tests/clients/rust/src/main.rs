@@ -1,6 +1,7 @@
 //! The official Rust SDK, unmodified, against a running server (`sdk`), and the Standard Webhooks crate on
 //! what arrived (`verify`). Ends with an error that names what was not as the SDK's types promise.
 
+mod options;
 mod sdk;
 mod verify;
 

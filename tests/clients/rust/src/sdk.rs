@@ -21,12 +21,15 @@ pub async fn run() -> Result<()> {
     messages(&svix, &app, &endpoint).await.context("messages")?;
     pages(&svix, &app).await.context("pages")?;
     portal(&svix, &app).await.context("portal")?;
+    crate::options::run(&svix, &receiver)
+        .await
+        .context("options")?;
     svix.health().get().await.context("health")?;
     Ok(())
 }
 
 /// A client whose first answer counts.
-fn client(token: String) -> Result<Svix> {
+pub fn client(token: String) -> Result<Svix> {
     let options = SvixOptions {
         server_url: Some(std::env::var("SERVER_URL")?),
         num_retries: Some(0),
@@ -149,7 +152,7 @@ async fn messages(svix: &Svix, app: &str, endpoint: &str) -> Result<()> {
 }
 
 /// Waits for the first attempt at a message.
-async fn delivered(svix: &Svix, app: &str, message: &str) -> Result<MessageAttemptOut> {
+pub async fn delivered(svix: &Svix, app: &str, message: &str) -> Result<MessageAttemptOut> {
     for _ in 0..200 {
         let listed = svix
             .message_attempt()
@@ -196,7 +199,7 @@ async fn portal(svix: &Svix, app: &str) -> Result<()> {
 }
 
 /// The call must have been refused with this status, in the form that the SDK can read.
-fn expect<T>(status: u16, answer: Result<T, Error>) -> Result<()> {
+pub fn expect<T>(status: u16, answer: Result<T, Error>) -> Result<()> {
     match answer {
         Err(Error::Http(error)) if error.status.as_u16() == status => {
             error.payload.context("the error has no {code, detail}")?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod flight;
 pub(crate) mod rows;
+pub(crate) mod trust;
 pub(crate) mod width;
 
 use std::collections::VecDeque;
@@ -19,6 +20,7 @@ use crate::settings::{LaneSettings, Settings};
 use crate::share::Standing;
 use flight::Flight;
 use rows::Rows;
+use trust::Trust;
 use width::Width;
 
 /// An endpoint that asks to wait for less than this still counts as one that moves: it is not worth
@@ -30,7 +32,8 @@ const LONG: Duration = Duration::from_secs(10);
 pub(crate) enum Class {
     /// Its last answer was a prompt success.
     Trusted = 0,
-    /// Nothing is known: it has not answered yet, or has not succeeded.
+    /// Nothing is known: it has not answered yet, or has not succeeded. Or the latest of a lane that
+    /// has proved itself was slow.
     Untested = 1,
     /// Its attempts hang.
     Hanging = 2,
@@ -96,12 +99,7 @@ pub(crate) struct Lane {
     pub(crate) app_turn: AppTurn,
     /// The endpoint asked to wait until then.
     pub(crate) held_until: Option<Timestamp>,
-    /// An attempt of it has ended.
-    pub(crate) answered: bool,
-    /// Its last answer was a prompt success, and nothing hangs since.
-    pub(crate) proven: bool,
-    /// Its attempts hang, and nothing was a prompt success since.
-    pub(crate) hangs: bool,
+    pub(crate) trust: Trust,
     /// What it is counted as.
     pub(crate) class: Class,
     pub(crate) idle_since: Option<Timestamp>,
@@ -130,9 +128,7 @@ impl Lane {
             rate_wait: None,
             app_turn: AppTurn::Open,
             held_until: None,
-            answered: false,
-            proven: false,
-            hangs: false,
+            trust: Trust::new(own.failing.is_some()),
             class: if own.disabled {
                 Class::Stalled
             } else {
@@ -166,9 +162,9 @@ impl Lane {
             .is_some_and(|until| until.since(now) >= LONG);
         if !self.is_open() || self.breaker.is_open() || waits_long {
             Class::Stalled
-        } else if self.proven {
+        } else if self.trust.is_proven() {
             Class::Trusted
-        } else if self.hangs {
+        } else if self.trust.hangs() {
             Class::Hanging
         } else {
             Class::Untested
@@ -204,7 +200,7 @@ impl Lane {
 
     fn page_rows(&self, settings: &Settings) -> usize {
         let rows = settings.pages.rows.max(1);
-        if self.proven {
+        if self.trust.is_proven() {
             rows
         } else {
             rows.min(self.width.now(false) + 1)
@@ -241,8 +237,10 @@ impl Lane {
             self.held_until,
             self.breaker.next_probe().filter(|_| open && work),
             self.rows.next_read().filter(|_| open),
-            self.flight
-                .next_check(settings.hang_after, !self.hangs || self.width.can_shrink()),
+            self.flight.next_check(
+                settings.hang_after,
+                !self.trust.hangs() || self.width.can_shrink(),
+            ),
             self.forgotten_at(settings),
         ];
         moments.into_iter().flatten().filter(|at| *at > now).min()
@@ -252,23 +250,15 @@ impl Lane {
     pub(crate) fn standing(&self) -> Standing {
         match self.class {
             Class::Trusted => Standing::Trusted,
-            _ if self.hangs => Standing::Hanging,
-            _ if self.answered => Standing::Failing,
-            _ => Standing::New,
+            _ => self.trust.standing(self.flight.len()),
         }
-    }
-
-    /// Attempts hang.
-    pub(crate) fn distrust(&mut self) {
-        self.proven = false;
-        self.hangs = true;
-        self.width.shrink();
     }
 
     /// Notes what only the passing of time brings about.
     pub(crate) fn pass_time(&mut self, now: Timestamp, hang_after: Duration) {
         if self.flight.check(now, hang_after) {
-            self.distrust();
+            self.width.shrink();
+            self.trust.were_slow(self.flight.note_slow(now, hang_after));
         }
         if !self.is_held(now) {
             self.held_until = None;

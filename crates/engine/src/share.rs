@@ -11,6 +11,9 @@
 //! could take every slot before it is found out. So the last eighth of all goes to trusted lanes that
 //! have nothing in flight, and to newcomers at their pace.
 //!
+//! A lane that has proved itself does not wait behind all that hang because of a few slow answers: it
+//! *wavers*, and may start while six eighths are taken, or at the pace after the newcomers.
+//!
 //! Lanes that wait stand in doubly linked lists, one for each number of attempts in flight, so that a
 //! start costs the same with ten lanes as with a hundred thousand.
 
@@ -28,6 +31,8 @@ const BESIDE_HANGING: usize = 4;
 /// and one that has not succeeded yet. Newcomers have an eighth beyond that, the rest is for trusted
 /// lanes.
 const BESIDE_UNTESTED: usize = 5;
+/// One that wavers may start up to here.
+const BESIDE_WAVERING: usize = 6;
 
 /// The slots, and the lanes that wait for one.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ pub(crate) struct Share {
     doubtful_in_flight: usize,
     newcomers: Newcomers,
     waits: Vec<Wait>,
-    lists: [Lists; 4],
+    lists: [Lists; 5],
     ticket: u64,
 }
 
@@ -52,6 +57,8 @@ pub(crate) enum Standing {
     Failing = 2,
     /// Its attempts hang.
     Hanging = 3,
+    /// It has proved itself, but the latest was slow.
+    Wavering = 4,
 }
 
 /// The pace at which the eighth that is kept for newcomers is given out.
@@ -170,10 +177,11 @@ impl Share {
             return None;
         }
         let newcomer = self.newcomer(now);
-        let [trusted, new, failing, hanging] = self.lists.each_ref().map(Lists::lowest);
+        let [trusted, new, failing, hanging, wavering] = self.lists.each_ref().map(Lists::lowest);
         let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
         let crowded = self.is_crowded();
         let trusted = trusted.filter(|(level, _)| *level == 0 || !crowded);
+        let wavering = wavering.filter(|_| self.fits_beside(BESIDE_WAVERING) && !crowded);
         let untested = new
             .into_iter()
             .chain(failing)
@@ -187,6 +195,7 @@ impl Share {
             .min_by_key(|(level, _)| *level);
         let (_, _, lane) = trusted
             .into_iter()
+            .chain(wavering)
             .chain(doubtful)
             .chain(newcomer)
             .map(rank)
@@ -203,8 +212,9 @@ impl Share {
             return None;
         }
         let new = self.lists[Standing::New as usize].latest();
+        let wavering = || self.lists[Standing::Wavering as usize].latest();
         let failing = || self.lists[Standing::Failing as usize].longest_waiting();
-        let next = new.or_else(failing)?;
+        let next = new.or_else(wavering).or_else(failing)?;
         self.newcomers.wake = self.newcomers.open_at.filter(|at| *at > now);
         self.newcomers.wake.is_none().then_some((0, next))
     }

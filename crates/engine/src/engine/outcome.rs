@@ -40,7 +40,7 @@ impl Engine {
         if verdict.took < self.settings.hang_after && lane.flight.is_empty() {
             self.share.answered(number);
         }
-        lane.learn(&verdict, &self.settings);
+        lane.learn(&verdict, flying.slow, &self.settings);
         let decision = Decision {
             fresh: flying.waiting.fresh,
             change: self.decide(number, now, &flying, verdict.outcome, out),
@@ -185,14 +185,14 @@ impl Flying {
 }
 
 impl Lane {
-    /// Learns from how long an answer took.
-    fn learn(&mut self, verdict: &Verdict, settings: &Settings) {
-        self.answered = true;
+    /// Learns from how long an answer took; one that was found to be slow has been counted.
+    fn learn(&mut self, verdict: &Verdict, counted: bool, settings: &Settings) {
+        self.trust.answered();
         if verdict.took >= settings.hang_after {
-            self.distrust();
+            self.width.shrink();
+            self.trust.were_slow(usize::from(!counted));
         } else if verdict.outcome == Outcome::Success {
-            self.proven = true;
-            self.hangs = false;
+            self.trust.succeeded_promptly();
             self.width.grow(verdict.took, settings.hang_after);
         }
     }

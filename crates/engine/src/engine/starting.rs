@@ -42,6 +42,7 @@ impl Engine {
             .queue
             .pop_front()
             .expect("a lane waits for a slot only with work");
+        lane.trust.started();
         let probe = lane.breaker.is_open();
         lane.breaker.probe();
         self.share.started(number, lane.class.is_trusted(), now);
@@ -57,6 +58,7 @@ impl Engine {
             waiting,
             started: now,
             probe,
+            slow: false,
         });
         start
     }

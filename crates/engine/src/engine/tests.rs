@@ -4,4 +4,5 @@ mod audit;
 mod promises;
 mod properties;
 mod sharing;
+mod wavering;
 mod world;

@@ -21,6 +21,8 @@ pub(crate) struct Flying {
     pub(crate) waiting: Waiting,
     pub(crate) started: Timestamp,
     pub(crate) probe: bool,
+    /// It was found to be slow, and counts as that.
+    pub(crate) slow: bool,
 }
 
 impl Flight {
@@ -54,6 +56,13 @@ impl Flight {
     pub(crate) fn next_check(&self, hang_after: Duration, matters: bool) -> Option<Timestamp> {
         let oldest = self.flying.first().filter(|_| matters)?.started;
         Some(self.found_hanging.map_or(oldest, |found| found.max(oldest)) + hang_after)
+    }
+
+    /// Notes which attempts are slow; returns how many were not known to be.
+    pub(crate) fn note_slow(&mut self, now: Timestamp, hang_after: Duration) -> usize {
+        let slow = |flying: &&mut Flying| !flying.slow && flying.started + hang_after <= now;
+        let found = self.flying.iter_mut().filter(slow);
+        found.map(|flying| flying.slow = true).count()
     }
 
     /// Looks; returns whether attempts hang that have not been found in the last `hang_after`.

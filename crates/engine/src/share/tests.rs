@@ -1,6 +1,6 @@
 //! Whose turn it is, at a given moment.
 
-use super::Standing::{Failing, Hanging, New, Trusted};
+use super::Standing::{Failing, Hanging, New, Trusted, Wavering};
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_seconds(1000);
@@ -57,6 +57,18 @@ fn lanes_that_hang_have_half_and_untested_ones_an_eighth_more() {
     assert_eq!(fill(&mut share, NOW).len(), 32);
     (100..200).for_each(|lane| share.enlist(lane, New, 1));
     assert_eq!(fill(&mut share, NOW), Vec::from_iter(100..108));
+}
+
+#[test]
+fn lanes_that_waver_have_an_eighth_beyond_that_and_the_pace_if_no_newcomer_waits() {
+    let mut share = Share::new(64, LONGEST);
+    (0..100).for_each(|lane| share.enlist(lane, Hanging, 0));
+    (100..200).for_each(|lane| share.enlist(lane, Wavering, 1));
+    assert_eq!(fill(&mut share, NOW).len(), 48);
+    (200..202).for_each(|lane| share.enlist(lane, Wavering, 0));
+    share.enlist(202, New, 0);
+    assert_eq!(fill(&mut share, NOW), [202]);
+    assert_eq!(fill(&mut share, NOW + LONGEST / 8), [201]);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Engine {
         let number = self.by_endpoint[&endpoint];
         self.lanes[number as usize]
             .as_ref()
-            .is_some_and(|lane| lane.hangs)
+            .is_some_and(|lane| lane.trust.hangs())
     }
 
     pub(super) const fn looks(&self) -> u64 {

@@ -23,8 +23,9 @@ use super::unread::{All, Share, Unread};
 const STEP: Duration = Duration::from_secs(1);
 /// How many connections are looked at for one that can make room.
 const LOOKED_AT: usize = 128;
-/// For how many seconds a client may take nothing of its answers while others need the memory.
-const PATIENCE: u32 = 2;
+/// For how many seconds, of which the first may be short, a client may take nothing of its answers while
+/// others need the memory.
+const PATIENCE: u32 = 4;
 
 /// All connections.
 pub(super) struct Registry {
@@ -180,6 +181,14 @@ impl Activity {
     /// Whether what is written now is no answer of ours.
     pub(super) fn is_at_rest(&self) -> bool {
         self.at_rest.load(Relaxed)
+    }
+
+    /// There is an answer to take: if it is the only one, its client's time begins now, however long it
+    /// was in the making.
+    pub(super) fn answered(&self) {
+        if self.unread.bytes() == 0 {
+            self.now();
+        }
     }
 
     /// Bytes went out.
@@ -474,6 +483,21 @@ mod tests {
             (Order::Close, Order::Serve)
         );
         drop(reads);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_long_in_the_making_is_not_held_against_its_client() {
+        let registry = registry(9);
+        let (stuck, waiting) = (registry.admit().unwrap(), registry.admit().unwrap());
+        waiting.activity.read();
+        waiting.activity.request_began();
+        registry.close_overdue(PATIENCE * 2);
+        let _stuck = registry.hold(&stuck.activity, 9_000).unwrap();
+        assert!(registry.hold(&waiting.activity, 9_000).is_none());
+        assert_eq!(
+            (order(&stuck), order(&waiting)),
+            (Order::Serve, Order::Serve)
+        );
     }
 
     #[tokio::test]

@@ -88,6 +88,7 @@ impl Share {
     pub(super) fn new(activity: &Arc<Activity>, bytes: usize) -> Self {
         let slot = activity.all.slot();
         let bytes = bytes.saturating_add(BESIDE);
+        activity.answered();
         activity.all.bytes.fetch_add(bytes, Relaxed);
         activity.unread.0[slot].fetch_add(bytes, Relaxed);
         Self {

@@ -111,7 +111,7 @@ def test_what_does_not_arrive_in_time_is_a_408():
 @pytest.mark.alone
 def test_answers_that_nobody_reads_hold_little_memory():
     """Pages of 2 MiB for 150 connections that ask five times each and read nothing: others are served, memory is bounded."""
-    with Server(API__ANSWER_TIMEOUT="20s") as server:
+    with Server(API__ANSWER_TIMEOUT="20s", API__IDLE_TIMEOUT="20s") as server:
         app = server.api.application()
         for _ in range(4):
             server.api.send(app, payload={"pad": "x" * 700_000})

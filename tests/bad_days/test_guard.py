@@ -40,6 +40,8 @@ PUBLIC_V4 = ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.
 PUBLIC_V6 = ["2606:4700::1111", "2a00:1450::1"]
 # A public address that the machine has on an interface of its own.
 OWN = "11.22.33.44"
+# One that it gets while the server runs.
+LATER = "11.22.33.55"
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +243,27 @@ def test_this_machine_is_not_reached_by_its_public_address(names, trap):
             assert attempts[-1]["responseStatusCode"] == 200
     finally:
         subprocess.run(["ip", "addr", "del", f"{OWN}/32", "dev", "lo"], check=True)
+
+
+def test_an_address_that_the_machine_gets_later_is_its_own_too(guarded, trap):
+    api = guarded.api
+    app, asking = api.application(), api.application()
+    url = f"http://{LATER}:{trap.port}/"
+    endpoint = api.endpoint(app, url)
+    subprocess.run(["ip", "addr", "add", f"{LATER}/32", "dev", "lo"], check=True)
+    try:
+
+        def refused():
+            return api.post(f"/app/{asking}/endpoint", {"url": url}).status_code == 422
+
+        eventually(refused, within=120, every=0.5, what="a refusal of the new address")
+        before = trap.connections
+        message = api.send(app)
+        eventually(lambda: api.destinations(app, message)[endpoint]["status"] == 2, within=60, what="a failure")
+        assert {one["responseStatusCode"] for one in api.attempts(app, message)} == {0}
+        assert trap.connections == before, "endpoints from before do not reach it, either"
+    finally:
+        subprocess.run(["ip", "addr", "del", f"{LATER}/32", "dev", "lo"], check=True)
 
 
 def test_behind_nat64_what_is_inside_the_address_is_judged(names, trap6):

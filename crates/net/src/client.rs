@@ -104,8 +104,12 @@ impl Client {
         self.pool.len() + self.shared.idle()
     }
 
-    /// Closes what has been idle for too long; to be called every few seconds.
+    /// Closes what has been idle for too long, and looks which addresses this machine has now; to be
+    /// called every few seconds.
     pub fn sweep(&self, now: Instant) {
+        if let Some(own) = self.dialler.guard.own() {
+            own.keep_current(now);
+        }
         self.pool.sweep(now);
         self.shared.sweep(now);
     }

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
+use crate::interfaces::OwnAddresses;
+
 use ranges::{Carried, Range};
 
 /// An address that must not be dialled, and the row of the table that says so.
@@ -40,7 +42,7 @@ pub enum Refusal {
 pub struct Guard {
     allowed: Box<[IpNet]>,
     denied: Box<[IpNet]>,
-    own: Box<[IpAddr]>,
+    own: Option<OwnAddresses>,
     allowed_ports: Box<[u16]>,
 }
 
@@ -64,8 +66,8 @@ impl Guard {
     /// Also refuses the addresses of this machine: what listens here may trust whoever comes from
     /// here. An allowed network wins.
     #[must_use]
-    pub fn deny_own(mut self, addresses: Vec<IpAddr>) -> Self {
-        self.own = addresses.into();
+    pub fn deny_own(mut self, addresses: OwnAddresses) -> Self {
+        self.own = Some(addresses);
         self
     }
 
@@ -74,6 +76,10 @@ impl Guard {
     pub fn allow_ports(mut self, ports: Vec<u16>) -> Self {
         self.allowed_ports = ports.into();
         self
+    }
+
+    pub(crate) fn own(&self) -> Option<&OwnAddresses> {
+        self.own.as_ref()
     }
 
     /// Whether the operator has opened any network.
@@ -164,7 +170,7 @@ impl Guard {
     }
 
     fn denying(&self, address: IpAddr) -> Option<Range> {
-        if self.own.contains(&address) {
+        if self.own.as_ref().is_some_and(|own| own.contains(address)) {
             return Some(Range {
                 net: address.into(),
                 why: "this machine",

@@ -23,7 +23,7 @@ pub use failure::{DnsFailure, Failure, ProxyFailure};
 pub use guard::{Blocked, Guard, Refusal};
 pub use headers::{HeaderBlock, HeaderError, check_custom_header};
 pub use http::Method;
-pub use interfaces::own_addresses;
+pub use interfaces::OwnAddresses;
 pub use ipnet::IpNet;
 pub use proxy::EgressProxy;
 pub use reply::{Reply, ReplyHeaders, Report, Timings};

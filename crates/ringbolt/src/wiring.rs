@@ -1,6 +1,5 @@
 //! What each crate below is told, from what is configured.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -8,7 +7,7 @@ use ringbolt_api::ApiSettings;
 use ringbolt_delivery::{DriverSettings, HttpSettings};
 use ringbolt_gate::token::TokenHash;
 use ringbolt_model::Clock;
-use ringbolt_net::{ClientSettings, Guard, Limits, ResolverSettings, TargetPolicy};
+use ringbolt_net::{ClientSettings, Guard, Limits, OwnAddresses, ResolverSettings, TargetPolicy};
 use ringbolt_store::SqliteSettings;
 
 use crate::config::value::{EncryptionKeys, Secret, Size};
@@ -89,12 +88,13 @@ fn client(config: &Config) -> anyhow::Result<ClientSettings> {
     })
 }
 
-/// Those that this machine has now. A server whose system does not tell still knows every private one.
-fn own_addresses() -> Vec<IpAddr> {
-    ringbolt_net::own_addresses().unwrap_or_else(|error| {
+/// A server whose system does not tell still knows every private one.
+fn own_addresses() -> OwnAddresses {
+    let own = OwnAddresses::beginning_with(Vec::new());
+    if let Err(error) = own.read() {
         tracing::warn!(%error, "the addresses of this machine are not known: name its public ones in delivery.deny_networks");
-        Vec::new()
-    })
+    }
+    own
 }
 
 fn extra_roots(config: &Config) -> Result<Vec<u8>, ConfigError> {

@@ -122,6 +122,15 @@ def test_a_portal_does_not_see_addresses(svix, portal, api, app, receiver):
     assert "127.0.0.1" not in answer.text
 
 
+def test_a_portal_reads_an_answer_without_its_headers(svix, portal, api, app, receiver):
+    made = api.endpoint(app, receiver.url())
+    sent = api.send(app)
+    assert eventually(lambda: api.attempts(app, sent))[0]["responseHeaders"]
+    token = svix.authentication.app_portal_access(app, AppPortalAccessIn()).token
+    answer = api.with_token(token).get(f"/app/{app}/attempt/endpoint/{made}").json()["data"][0]
+    assert answer["responseStatusCode"] == 200 and "responseHeaders" not in answer
+
+
 def test_a_token_that_is_no_token(server, app):
     for headers in ({}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer"}):
         answer = httpx.get(f"{server.url}/api/v1/app", headers=headers)

@@ -9,7 +9,9 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
-use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{
+    Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn, both,
+};
 use ringbolt_model::{AppId, Application, Uid};
 use ringbolt_store::{AppRef, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
@@ -72,9 +74,14 @@ async fn create(
     input: Input<ApplicationIn>,
 ) -> Result<(StatusCode, Json<ApplicationOut>), Problem> {
     let (input, faults) = input.open();
-    if query.flag("get_if_exists", false)? {
-        caller.must(Permission::EnsureApplications)?;
-        let (app, created) = ensure(&room, caller, input.check(faults)?).await?;
+    let existing = query.flag("get_if_exists", false);
+    caller.must(match existing {
+        Ok(true) => Permission::EnsureApplications,
+        _ => Permission::CreateApplications,
+    })?;
+    let (existing, wanted) = both(existing, input.check(faults))?;
+    if existing {
+        let (app, created) = ensure(&room, caller, wanted).await?;
         let status = if created {
             StatusCode::CREATED
         } else {
@@ -82,8 +89,7 @@ async fn create(
         };
         return Ok((status, Json((&*app).into())));
     }
-    caller.must(Permission::CreateApplications)?;
-    let app = store_new(&room, input.check(faults)?).await?;
+    let app = store_new(&room, wanted).await?;
     Ok((StatusCode::CREATED, Json((&app).into())))
 }
 

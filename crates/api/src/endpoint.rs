@@ -1,5 +1,6 @@
 //! Endpoints.
 
+mod asker;
 mod checked;
 mod example;
 mod headers;
@@ -14,7 +15,9 @@ use axum::extract::State;
 use http::StatusCode;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
-use ringbolt_gate::{Answer, Caller, Input, Kind, Permission, Problem, Query, Segments, Turn};
+use ringbolt_gate::{
+    Answer, Caller, Flags, Input, Kind, Permission, Problem, Query, Segments, Turn,
+};
 use ringbolt_model::{AppId, Endpoint, EndpointSecrets};
 use ringbolt_store::{EndpointRef, NewEndpoint, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
@@ -24,6 +27,7 @@ use crate::room::{Here, Room, endpoint_ref};
 
 pub(crate) use shape::EndpointOut;
 
+use asker::Asker;
 use checked::Wanted;
 use shape::{EndpointIn, EndpointPatch};
 
@@ -87,12 +91,20 @@ async fn list(
 async fn create(
     State(room): Here,
     caller: Caller,
+    flags: Flags,
     Segments(app): Segments<String>,
     input: Input<EndpointIn>,
 ) -> Result<(StatusCode, Json<EndpointOut>), Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let (input, faults) = input.open();
-    let wanted = input.check(&room, faults).await?;
+    let asker = Asker {
+        room: &room,
+        caller,
+        flags: &flags,
+        app: app.id,
+        endpoint: None,
+    };
+    let wanted = input.check(asker, faults).await?;
     let endpoint = store_new(&room, app.id, wanted).await?;
     Ok((StatusCode::CREATED, Json((&endpoint).into())))
 }
@@ -158,13 +170,21 @@ async fn get(
 async fn upsert(
     State(room): Here,
     caller: Caller,
+    flags: Flags,
     Segments((app, segment)): Segments<(String, String)>,
     input: Input<EndpointIn>,
 ) -> Result<(StatusCode, Json<EndpointOut>), Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let named = endpoint_ref(&segment)?;
     let (input, faults) = input.open();
-    let mut wanted = input.check(&room, faults).await?;
+    let asker = Asker {
+        room: &room,
+        caller,
+        flags: &flags,
+        app: app.id,
+        endpoint: Some(&named),
+    };
+    let mut wanted = input.check(asker, faults).await?;
     if let (None, EndpointRef::Uid(uid)) = (&wanted.uid, &named) {
         wanted.uid = Some(uid.clone());
     }
@@ -208,13 +228,21 @@ async fn upsert(
 async fn patch(
     State(room): Here,
     caller: Caller,
+    flags: Flags,
     Segments((app, endpoint)): Segments<(String, String)>,
     input: Input<EndpointPatch>,
 ) -> Result<Json<EndpointOut>, Problem> {
     let app = room.app(caller, Permission::ChangeEndpoints, &app).await?;
     let named = endpoint_ref(&endpoint)?;
     let (input, faults) = input.open();
-    let (change, now) = (input.check(&room, faults).await?, room.now());
+    let asker = Asker {
+        room: &room,
+        caller,
+        flags: &flags,
+        app: app.id,
+        endpoint: Some(&named),
+    };
+    let (change, now) = (input.check(asker, faults).await?, room.now());
     let uid = change.uid().cloned();
     let edit = Box::new(move |endpoint: &mut Endpoint| change.apply(endpoint, now));
     let changed = match room.store().edit_endpoint(app.id, named, edit).await {

@@ -14,7 +14,7 @@ use ringbolt_gate::{
     Answer, Caller, Flags, Input, Kind, Permission, Problem, Query, Segments, Turn, both,
 };
 use ringbolt_model::{EventType, EventTypeName, Role};
-use ringbolt_store::{Order, StoreError};
+use ringbolt_store::{EventTypesShown, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,10 +27,9 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
         .routes(routes!(get, upsert, patch, delete))
 }
 
-/// Whether a caller sees an event type: those behind a flag are not for every portal.
-fn visible(caller: Caller, flags: &Flags, event_type: &EventType) -> bool {
-    let held = |flag: &String| caller.role != Role::Portal || flags.0.contains(flag);
-    event_type.feature_flag.as_ref().is_none_or(held)
+/// Whether a caller sees an event type with this flag: those behind one are not for every portal.
+pub(crate) fn visible(caller: Caller, flags: &Flags, flag: Option<&str>) -> bool {
+    caller.role != Role::Portal || flag.is_none_or(|flag| flags.0.contains(flag))
 }
 
 fn name_of(segment: &str) -> Result<EventTypeName, Problem> {
@@ -64,12 +63,13 @@ async fn list(
         query.flag("with_content", false),
     );
     let turn = Turn::asked(&query, Order::Ascending);
-    let (turn, (archived, with_schemas)) = both(turn, shown)?;
-    let mut found = room.store().event_types(turn.page(), archived).await?;
+    let (turn, (archived, schemas)) = both(turn, shown)?;
+    let shown = EventTypesShown { archived, schemas };
+    let mut found = room.store().event_types(turn.page(), shown).await?;
     found
         .items
-        .retain(|event_type| visible(caller, &flags, event_type));
-    let show = |event_type| EventTypeOut::new(event_type, with_schemas);
+        .retain(|event_type| visible(caller, &flags, event_type.feature_flag.as_deref()));
+    let show = |event_type| EventTypeOut::new(event_type, schemas);
     Ok(Json(turn.answer(
         found,
         |event_type| event_type.name.clone(),
@@ -132,7 +132,7 @@ async fn get(
     caller.must(Permission::ReadEventTypes)?;
     let found = room.store().event_type(name_of(&name)?).await;
     let event_type = found.map_err(|error| Kind::EventType.or(error, &name))?;
-    if !visible(caller, &flags, &event_type) {
+    if !visible(caller, &flags, event_type.feature_flag.as_deref()) {
         return Err(Problem::missing(Kind::EventType, &name));
     }
     Ok(Json(EventTypeOut::new(event_type, true)))

@@ -19,7 +19,7 @@ use percent_encoding::percent_decode_str;
 use ringbolt_gate::answered::RouteAsked;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::{
-    Caller, ClientAddress, Faults, Permission, Problem, Query, body, dress, idempotency,
+    Caller, ClientAddress, Faults, Permission, Problem, Query, body, both, dress, idempotency,
 };
 use ringbolt_model::Application;
 use ringbolt_store::IdempotencyKey;
@@ -145,8 +145,8 @@ where
     let path = percent_decode_str(path)
         .decode_utf8()
         .map_err(|_| Problem::no_such_path())?;
-    let with_content = with_content(parts.uri.query())?;
-    let key = idempotency::key_of(&parts.headers)?;
+    let with_content = with_content(parts.uri.query());
+    let (with_content, key) = both(with_content, idempotency::key_of(&parts.headers))?;
 
     let sent = body::read(sent, &parts.headers, room.settings.body_limit()).await?;
     let mut around = Around {

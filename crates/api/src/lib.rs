@@ -15,6 +15,7 @@ mod portal;
 mod room;
 mod routes;
 mod settings;
+mod slash;
 mod status;
 mod waiting;
 

@@ -186,15 +186,13 @@ pub(crate) async fn find(
     };
     let named = app_ref(segment)?;
     let fault =
-        |what: &str, code| Err(Problem::invalid_at("body", "application", what).coded(code));
+        |what: &str, kind| Err(Problem::invalid_at("body", "application", what).typed(kind));
     match (&wanted.uid, &named) {
         (None, _) => return fault("needs a uid", "application_uid_missing"),
         (Some(uid), AppRef::Uid(named)) if uid == named => {}
         _ => {
-            return fault(
-                "its uid must be that of the path",
-                "application_uid_mismatch",
-            );
+            let what = "its uid must be that of the path";
+            return fault(what, "application_uid_mismatch");
         }
     }
     match room.handle.application(&named).await {

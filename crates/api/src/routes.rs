@@ -13,12 +13,13 @@ use ringbolt_gate::problem::Problem;
 use ringbolt_gate::tidy::to_its_end;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
-use tower_http::normalize_path::NormalizePathLayer;
+use tower::util::MapRequestLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::figures::counted;
 use crate::room::Room;
+use crate::slash::without_last_slash;
 use crate::{application, attempt, docs, endpoint, event_type, health, hot, key, message, portal};
 
 /// Routes that ask for a token before anything else.
@@ -67,7 +68,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
         .fallback(|| async { Problem::no_such_path() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .with_state(room.clone());
-    let api = NormalizePathLayer::trim_trailing_slash().layer(api);
+    let api = MapRequestLayer::new(without_last_slash).layer(api);
 
     let mut router = docs::router(description).fallback_service(api);
     // Origins were checked when the room was made.

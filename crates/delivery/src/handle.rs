@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ringbolt_engine::{Input, LaneView, Snapshot};
 use ringbolt_model::{AppId, Application, Endpoint, EndpointId, Timestamp};
+use ringbolt_net::{Refusal, TargetError};
 use ringbolt_store::{AppRef, Health, Store, StoreError};
 
 use crate::routing::{Effort, Routes};
@@ -14,10 +15,40 @@ use crate::workers::WorkerView;
 #[derive(Clone)]
 pub struct Handle(pub(crate) Arc<Shared>);
 
-/// Why a URL cannot be an endpoint's.
+/// Why a URL cannot be an endpoint's, in the words for operators.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct UrlRefused(pub String);
+pub enum UrlRefused {
+    /// It is none that anything could be sent to.
+    #[error(transparent)]
+    Unfit(TargetError),
+    /// It leads where endpoints may not be.
+    #[error("{0}; {way_out}", way_out = way_out(.0))]
+    Guarded(Refusal),
+}
+
+const fn way_out(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Address(_) => "the operator can allow networks (delivery.allow_networks)",
+        Refusal::Port(_) => "the operator can allow ports (delivery.allow_ports)",
+    }
+}
+
+impl UrlRefused {
+    /// The same for who does not operate the server: which address a host stands for, and which range or
+    /// setting forbids it, would tell about the network behind the server.
+    #[must_use]
+    pub fn public_words(&self) -> String {
+        match self {
+            Self::Unfit(error) => error.to_string(),
+            Self::Guarded(Refusal::Address(_)) => {
+                "refused: an endpoint cannot be at a private or reserved address".to_owned()
+            }
+            Self::Guarded(Refusal::Port(_)) => {
+                "refused: an endpoint cannot be at this port".to_owned()
+            }
+        }
+    }
+}
 
 /// How the machine is.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringbolt_engine::Engine;
 use ringbolt_model::{Clock, IdMaker, SignatureHeaders};
-use ringbolt_net::{Client, ClientSettings, Refusal, SettingsError, Target, TargetPolicy};
+use ringbolt_net::{Client, ClientSettings, SettingsError, Target, TargetPolicy};
 use ringbolt_store::{Store, StoreError};
 
 use crate::destinations::Destinations;
@@ -103,14 +103,8 @@ pub async fn start_with(
 fn guard(settings: &HttpSettings) -> GuardedUrl {
     let (policy, guard) = (settings.policy.clone(), settings.client.guard.clone());
     Box::new(move |url| {
-        let target = Target::parse(url, &policy).map_err(|e| UrlRefused(e.to_string()))?;
-        target.precheck(&guard).map_err(|refusal| {
-            let way_out = match refusal {
-                Refusal::Address(_) => "the operator can allow networks (delivery.allow_networks)",
-                Refusal::Port(_) => "the operator can allow ports (delivery.allow_ports)",
-            };
-            UrlRefused(format!("{refusal}; {way_out}"))
-        })?;
+        let target = Target::parse(url, &policy).map_err(UrlRefused::Unfit)?;
+        target.precheck(&guard).map_err(UrlRefused::Guarded)?;
         Ok(target.as_str().to_owned())
     })
 }

@@ -32,10 +32,11 @@ pub const LONGEST: usize = 256;
 /// How long a request waits for another one with its key.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The key that a request came with; quotes around it, as in the draft of the standard, are left out.
+/// The key that a request came with: what a string of a structured header can hold (RFC 9651 §3.3.3), which is
+/// printable ASCII with spaces. The quotes around it that the draft of the standard asks for are left out.
 ///
 /// # Errors
-/// 422 if it is empty, too long or has characters that a key does not have.
+/// 422 if it is empty, too long or has other characters.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(HEADER) else {
         return Ok(None);
@@ -45,8 +46,9 @@ pub fn key_of(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     let key = unquoted.unwrap_or(text);
-    if key.is_empty() || key.len() > LONGEST {
-        let what = format!("must have 1 to {LONGEST} visible ASCII characters");
+    let printable = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if key.is_empty() || key.len() > LONGEST || !printable {
+        let what = format!("must have 1 to {LONGEST} printable ASCII characters");
         return Err(Problem::invalid_at("header", HEADER.as_str(), what));
     }
     Ok(Some(key))
@@ -236,7 +238,20 @@ mod tests {
         for value in ["", "\"\"", &"k".repeat(257)] {
             assert_eq!(key(value).unwrap_err().status(), 422, "{value}");
         }
+        assert!(key("a\tb").is_err());
+        let headers = [(
+            HEADER,
+            HeaderValue::from_bytes("schlüssel".as_bytes()).unwrap(),
+        )];
+        assert!(key_of(&HeaderMap::from_iter(headers)).is_err());
         assert!(key(&"k".repeat(256)).is_ok());
+    }
+
+    #[test]
+    fn a_space_within_a_key_is_part_of_it() {
+        assert_eq!(key("order 7").unwrap(), Some("order 7".to_owned()));
+        assert_eq!(key("\" order 7\"").unwrap(), Some(" order 7".to_owned()));
+        assert_eq!(key("  order 7 ").unwrap(), Some("order 7".to_owned()));
     }
 
     #[test]

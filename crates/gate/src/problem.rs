@@ -34,7 +34,7 @@ pub struct Fault {
     pub loc: Vec<String>,
     /// What is wrong, for people.
     pub msg: String,
-    /// `value_error`, or `value_error.jsondecode` if it is no JSON.
+    /// `value_error`, `value_error.jsondecode` if it is no JSON, or a word of its own.
     #[serde(rename = "type")]
     pub kind: &'static str,
 }
@@ -201,6 +201,15 @@ impl Problem {
             (false, false) => self.faults.append(&mut other.faults),
             (false, true) => return other,
             (true, _) => {}
+        }
+        self
+    }
+
+    /// The same, with a word of its own for what is wrong.
+    #[must_use]
+    pub fn typed(mut self, kind: &'static str) -> Self {
+        for fault in &mut self.faults {
+            fault.kind = kind;
         }
         self
     }

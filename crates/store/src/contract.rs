@@ -9,7 +9,9 @@ mod log;
 mod page;
 mod upkeep;
 
-pub use catalogue::{AppRef, Catalogue, Destination, Edit, EndpointRef, NewEndpoint};
+pub use catalogue::{
+    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, NewEndpoint,
+};
 pub use deliveries::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery};
 pub use idempotency::{Answers, IdempotencyKey, KEPT as IDEMPOTENCY_KEPT, KeptAnswer};
 pub use journal::{

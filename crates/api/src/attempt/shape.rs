@@ -47,7 +47,7 @@ pub(crate) struct MessageAttemptOut {
     /// The word for what went wrong: `status`, `dns`, `refused`, `tls`, `timeout`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<&'static str>,
-    /// The headers of the answer.
+    /// The headers of the answer; for operators.
     #[serde(skip_serializing_if = "Option::is_none")]
     response_headers: Option<BTreeMap<String, String>>,
     /// More about what went wrong; for operators.
@@ -129,7 +129,8 @@ impl MessageAttemptOut {
             timestamp: attempt.at,
             msg: None,
             failure: word,
-            response_headers: view.with_content.then(|| headers(&attempt.headers)),
+            response_headers: (view.operator && view.with_content)
+                .then(|| headers(&attempt.headers)),
             detail: attempt
                 .detail
                 .as_deref()
@@ -253,6 +254,7 @@ mod tests {
             );
             assert!(!out.to_string().contains("10.0.0.7"), "{out}");
             assert!(out.get("timings").is_none());
+            assert!(out.get("responseHeaders").is_none(), "{out}");
         }
         let out = shown(&attempt(Some(AttemptFailure::Blocked), 0, ""), true);
         assert_eq!(

@@ -14,14 +14,12 @@ use ringbolt_model::{
 };
 use ringbolt_signatures::Secret;
 
+use super::asker::Asker;
 use super::headers::check_headers;
 use super::shape::{EndpointIn, EndpointPatch, ScheduleIn};
 use crate::application::check_metadata;
 use crate::bounds::{DESCRIPTION, check_text};
-use crate::room::Room;
 
-/// The most event types of an endpoint; one that wants more had better want all.
-const EVENT_TYPES: usize = 500;
 /// The most channels of an endpoint.
 const CHANNELS: usize = 10;
 /// The most attempts at once.
@@ -47,14 +45,18 @@ pub(super) struct Wanted {
 }
 
 impl EndpointIn {
-    pub(super) async fn check(self, room: &Room, mut faults: Faults) -> Result<Wanted, Problem> {
+    pub(super) async fn check(
+        self,
+        asker: Asker<'_>,
+        mut faults: Faults,
+    ) -> Result<Wanted, Problem> {
         let url = faults.required("url", self.url);
         let url = url
-            .map(|url| check_url(&mut faults, room, &url))
+            .and_then(|url| asker.check_url(&mut faults, &url))
             .unwrap_or_default();
         let uid = self.uid.and_then(|text| check_uid(&mut faults, &text));
         let event_types = self.event_types.unwrap_or_default();
-        let event_types = check_event_types(&mut faults, room, &event_types).await?;
+        let event_types = asker.check_event_types(&mut faults, &event_types).await?;
         let channels = self
             .channels
             .map(|given| check_channels(&mut faults, &given));
@@ -161,13 +163,17 @@ pub(super) struct Change {
 }
 
 impl EndpointPatch {
-    pub(super) async fn check(self, room: &Room, mut faults: Faults) -> Result<Change, Problem> {
-        let url = self.url.map(|url| check_url(&mut faults, room, &url));
+    pub(super) async fn check(
+        self,
+        asker: Asker<'_>,
+        mut faults: Faults,
+    ) -> Result<Change, Problem> {
+        let url = self.url.and_then(|url| asker.check_url(&mut faults, &url));
         let uid = self.uid.map(|text| check_uid(&mut faults, &text));
         let event_types = match self.event_types {
             Patch::Keep => None,
             Patch::Clear => Some(BTreeSet::new()),
-            Patch::Set(given) => Some(check_event_types(&mut faults, room, &given).await?),
+            Patch::Set(given) => Some(asker.check_event_types(&mut faults, &given).await?),
         };
         let channels = match self.channels {
             Patch::Keep => None,
@@ -247,37 +253,8 @@ impl Change {
     }
 }
 
-fn check_url(faults: &mut Faults, room: &Room, url: &str) -> String {
-    faults
-        .check("url", room.handle.check_url(url))
-        .unwrap_or_default()
-}
-
 fn check_uid(faults: &mut Faults, text: &str) -> Option<Uid> {
     faults.check("uid", Uid::distinct_from(text, EndpointId::PREFIX))
-}
-
-async fn check_event_types(
-    faults: &mut Faults,
-    room: &Room,
-    given: &[String],
-) -> Result<BTreeSet<EventTypeName>, Problem> {
-    if given.len() > EVENT_TYPES {
-        let what = format!("must be at most {EVENT_TYPES}; none means all");
-        faults.add("eventTypes", what);
-        return Ok(BTreeSet::new());
-    }
-    let names: BTreeSet<EventTypeName> = each(faults, "eventTypes", given);
-    if !names.is_empty() {
-        let unknown = room
-            .store()
-            .unknown_event_types(names.iter().cloned().collect())
-            .await?;
-        for name in unknown {
-            faults.add("eventTypes", format!("there is no event type `{name}`"));
-        }
-    }
-    Ok(names)
 }
 
 fn check_channels(faults: &mut Faults, given: &[String]) -> BTreeSet<Channel> {
@@ -288,7 +265,7 @@ fn check_channels(faults: &mut Faults, given: &[String]) -> BTreeSet<Channel> {
     each(faults, "channels", given)
 }
 
-fn each<T: FromStr<Err: Display> + Ord>(
+pub(super) fn each<T: FromStr<Err: Display> + Ord>(
     faults: &mut Faults,
     field: &str,
     given: &[String],

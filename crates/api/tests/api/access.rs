@@ -353,6 +353,109 @@ async fn a_portal_sees_event_types_of_its_flags() {
 }
 
 #[tokio::test]
+async fn a_portal_does_not_subscribe_to_event_types_that_it_does_not_see() {
+    let house = House::new().await;
+    let app = house.application().await;
+    for (name, flag) in [("open", Value::Null), ("beta", json!("beta"))] {
+        let body = json!({"name": name, "description": "d", "featureFlag": flag});
+        house.admin("POST /event-type", body).await.expect(201);
+    }
+    let seeing = portal(&house, &app, json!({"featureFlags": ["beta"]})).await;
+    let blind = portal(&house, &app, json!({"featureFlags": ["other"]})).await;
+    let wanted = |types: &[&str]| json!({"url": house.url, "eventTypes": types});
+    let create = format!("POST /app/{app}/endpoint");
+    let made = house.ask(&seeing, &create, wanted(&["beta", "open"])).await;
+    let theirs = text(&made.expect(201)["id"]);
+    let made = house.ask(&blind, &create, wanted(&["open"])).await;
+    let own = text(&made.expect(201)["id"]);
+    for what in [
+        create,
+        format!("PUT /app/{app}/endpoint/{own}"),
+        format!("PUT /app/{app}/endpoint/new"),
+        format!("PATCH /app/{app}/endpoint/{own}"),
+    ] {
+        let refused = house.ask(&blind, &what, wanted(&["open", "beta"])).await;
+        let fault = &refused.expect(422)["detail"][0];
+        assert_eq!(fault["loc"], json!(["body", "eventTypes"]), "{what}");
+        assert_eq!(fault["msg"], "there is no event type `beta`", "{what}");
+    }
+    for verb in ["PUT", "PATCH"] {
+        let what = format!("{verb} /app/{app}/endpoint/{theirs}");
+        let kept = house.ask(&blind, &what, wanted(&["beta", "open"])).await;
+        assert_eq!(kept.expect(200)["eventTypes"], json!(["beta", "open"]));
+    }
+}
+
+#[tokio::test]
+async fn endpoints_keep_event_types_that_are_archived() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let body = json!({"name": "old.type", "description": "d"});
+    house.admin("POST /event-type", body).await.expect(201);
+    let body = json!({"url": house.url, "eventTypes": ["old.type"]});
+    let create = format!("POST /app/{app}/endpoint");
+    let made = house.admin(&create, body.clone()).await.expect(201);
+    let at = format!("/app/{app}/endpoint/{}", text(&made["id"]));
+    let archived = house
+        .admin("DELETE /event-type/old.type", Value::Null)
+        .await;
+    assert_eq!(archived.status, 204);
+    let read = house.admin(&format!("GET {at}"), Value::Null).await;
+    assert_eq!(read.expect(200)["eventTypes"], json!(["old.type"]));
+    let written = house.admin(&format!("PUT {at}"), body).await.expect(200);
+    assert_eq!(written["eventTypes"], json!(["old.type"]));
+    let sent = json!({"eventType": "old.type", "payload": {}});
+    let sent = house.admin(&format!("POST /app/{app}/msg"), sent).await;
+    let what = format!(
+        "GET /app/{app}/msg/{}/endpoint",
+        text(&sent.expect(202)["id"])
+    );
+    house
+        .until(&what, |owed| owed["data"][0]["status"] == 0)
+        .await;
+}
+
+#[tokio::test]
+async fn which_address_is_refused_is_for_operators() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let made = house.endpoint(&app).await;
+    let scoped = [
+        portal(&house, &app, json!({})).await,
+        house
+            .key(json!({"name": "k", "role": "admin", "appId": app}))
+            .await,
+    ];
+    for (url, public, private) in [
+        (
+            "http://0x0a000007/",
+            "refused: an endpoint cannot be at a private or reserved address",
+            "10.0.0.7 is in 10.0.0.0/8 ",
+        ),
+        (
+            "http://93.184.216.34:25/",
+            "refused: an endpoint cannot be at this port",
+            "delivery.allow_ports",
+        ),
+    ] {
+        for what in [
+            format!("POST /app/{app}/endpoint"),
+            format!("PUT /app/{app}/endpoint/{made}"),
+            format!("PATCH /app/{app}/endpoint/{made}"),
+        ] {
+            let body = json!({"url": url});
+            let told = house.admin(&what, body.clone()).await.expect(422);
+            let told = text(&told["detail"][0]["msg"]);
+            assert!(told.contains(private), "{told}");
+            for token in &scoped {
+                let told = house.ask(token, &what, body.clone()).await.expect(422);
+                assert_eq!(told["detail"][0]["msg"], public, "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_tokens_of_an_application_or_of_a_session_end_together() {
     let house = House::new().await;
     let (app, other) = (house.application().await, house.application().await);

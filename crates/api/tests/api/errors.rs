@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{House, text};
+use crate::house::{ADMIN, House, request, text};
 
 fn faults(answer: &Value) -> Vec<(String, String)> {
     let all = answer["detail"].as_array().expect("a list of faults");
@@ -336,6 +336,76 @@ async fn what_a_query_expects_is_said_in_our_words() {
             [(format!("query.{name}"), expected.to_owned())]
         );
     }
+}
+
+#[tokio::test]
+async fn a_path_has_one_slash_between_its_parts_and_at_most_one_at_its_end() {
+    let house = House::new().await;
+    let app = house.application().await;
+    for path in [format!("/app/{app}/endpoint/"), "/app/?limit=1".to_owned()] {
+        house
+            .admin(&format!("GET {path}"), Value::Null)
+            .await
+            .expect(200);
+    }
+    for path in [
+        "//api/v1/app".to_owned(),
+        "/api//v1/app".to_owned(),
+        "/api/v1//app".to_owned(),
+        "/api/v1/app//".to_owned(),
+        format!("/api/v1/app//{app}"),
+        format!("/api/v1/app/{app}//endpoint"),
+        format!("/api/v1/app/{app}/endpoint//"),
+        format!("/api/v1/app/{app}//msg"),
+    ] {
+        let mut request = request(ADMIN, "GET /app", Value::Null);
+        *request.uri_mut() = path.parse().expect("a path");
+        let answer = house.send(request).await.expect(404);
+        assert_eq!(answer["code"], "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_application_on_the_fly_with_another_uid_is_named_by_its_type() {
+    let house = House::new().await;
+    for (inline, kind) in [
+        (json!({"name": "a"}), "application_uid_missing"),
+        (json!({"name": "a", "uid": "b"}), "application_uid_mismatch"),
+    ] {
+        let message = json!({"eventType": "a.b", "payload": {}, "application": inline});
+        for (what, body) in [
+            ("POST /app/a/msg", message),
+            (
+                "POST /auth/app-portal-access/a",
+                json!({"application": inline}),
+            ),
+        ] {
+            let answer = house.admin(what, body).await.expect(422);
+            assert_eq!(answer["code"], "validation", "{what}");
+            let fault = &answer["detail"][0];
+            assert_eq!(fault["loc"], json!(["body", "application"]), "{what}");
+            assert_eq!(fault["type"], kind, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_parameter_is_named_beside_what_is_wrong_in_the_body_or_a_header() {
+    let house = House::new().await;
+    let answer = house
+        .admin("POST /app?get_if_exists=maybe", json!({"name": 1}))
+        .await;
+    let named = faults(&answer.expect(422));
+    let places: Vec<_> = named.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["query.get_if_exists", "body.name"]);
+    let app = house.application().await;
+    let what = format!("POST /app/{app}/msg?with_content=maybe");
+    let mut request = request(ADMIN, &what, json!({"eventType": "a.b", "payload": {}}));
+    let key = "k".repeat(257).parse().expect("a header");
+    request.headers_mut().insert("idempotency-key", key);
+    let named = faults(&house.send(request).await.expect(422));
+    let places: Vec<_> = named.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["query.with_content", "header.idempotency-key"]);
 }
 
 #[tokio::test]

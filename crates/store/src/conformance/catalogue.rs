@@ -17,7 +17,10 @@ use self::endpoints::{
     an_endpoint_is_found_as_it_was_stored, endpoints_of_an_application_are_bounded,
     how_long_an_endpoint_fails_is_kept, secrets_and_headers_are_edited,
 };
-use self::event_types::{event_types_are_archived_and_come_back, event_types_are_listed_by_name};
+use self::event_types::{
+    a_page_of_event_types_is_bounded_in_bytes, event_types_are_archived_and_come_back,
+    event_types_are_listed_by_name,
+};
 use super::{Ground, run};
 
 /// Runs the cases of this area.
@@ -37,6 +40,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         how_long_an_endpoint_fails_is_kept,
         event_types_are_archived_and_come_back,
         event_types_are_listed_by_name,
+        a_page_of_event_types_is_bounded_in_bytes,
         edits_at_once_lose_nothing,
     );
 }

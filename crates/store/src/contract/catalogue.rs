@@ -45,6 +45,15 @@ pub struct NewEndpoint {
 /// All that is needed to send to an endpoint.
 pub type Destination = NewEndpoint;
 
+/// Which event types a list shows, and how much of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventTypesShown {
+    /// Archived ones too.
+    pub archived: bool,
+    /// With their schemas; they are left out otherwise.
+    pub schemas: bool,
+}
+
 /// Applications, endpoints and event types. Deleted things are not found from the moment that the
 /// deletion was answered; what they own is removed later, in bounded batches, by [`super::Upkeep`].
 #[async_trait]
@@ -126,17 +135,18 @@ pub trait Catalogue: Send + Sync {
     async fn create_event_type(&self, event_type: EventType) -> Result<(), StoreError>;
     /// One event type, archived or not.
     async fn event_type(&self, name: EventTypeName) -> Result<EventType, StoreError>;
-    /// Event types, by name.
+    /// Event types, by name. A page with schemas ends early when it has many bytes of them, after
+    /// one event type at least.
     async fn event_types(
         &self,
         page: Page<EventTypeName>,
-        include_archived: bool,
+        shown: EventTypesShown,
     ) -> Result<Listing<EventType, EventTypeName>, StoreError>;
-    /// Which of these names no event type has.
-    async fn unknown_event_types(
+    /// Those of these names that event types have, archived ones too, each with its feature flag.
+    async fn known_event_types(
         &self,
         names: Vec<EventTypeName>,
-    ) -> Result<Vec<EventTypeName>, StoreError>;
+    ) -> Result<Vec<(EventTypeName, Option<String>)>, StoreError>;
     /// Changes an event type and returns it.
     async fn edit_event_type(
         &self,

@@ -23,7 +23,8 @@ use super::SqliteStore;
 #[cfg(test)]
 use crate::Order;
 use crate::{
-    AppRef, Catalogue, Destination, Edit, EndpointRef, Listing, NewEndpoint, Page, StoreError,
+    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, Listing, NewEndpoint, Page,
+    StoreError,
 };
 
 #[async_trait]
@@ -160,18 +161,17 @@ impl Catalogue for SqliteStore {
     async fn event_types(
         &self,
         page: Page<EventTypeName>,
-        include_archived: bool,
+        shown: EventTypesShown,
     ) -> Result<Listing<EventType, EventTypeName>, StoreError> {
-        self.read(move |conn| event_types::list(conn, &page, include_archived))
+        self.read(move |conn| event_types::list(conn, &page, shown))
             .await
     }
 
-    async fn unknown_event_types(
+    async fn known_event_types(
         &self,
         names: Vec<EventTypeName>,
-    ) -> Result<Vec<EventTypeName>, StoreError> {
-        self.read(move |conn| event_types::unknown(conn, names))
-            .await
+    ) -> Result<Vec<(EventTypeName, Option<String>)>, StoreError> {
+        self.read(move |conn| event_types::known(conn, names)).await
     }
 
     async fn edit_event_type(

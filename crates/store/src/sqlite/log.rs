@@ -2,7 +2,7 @@
 
 mod attempts;
 pub(in crate::sqlite) mod expunge;
-mod gathering;
+pub(in crate::sqlite) mod gathering;
 mod messages;
 mod owed;
 pub(in crate::sqlite) mod rows;

@@ -1,10 +1,10 @@
 //! What keeping event types means.
 
-use ringbolt_model::EventType;
+use ringbolt_model::{EventType, EventTypeName};
 
 use super::name;
 use crate::conformance::Bench;
-use crate::{Order, Page, StoreError};
+use crate::{EventTypesShown, Order, Page, StoreError};
 
 fn event_type(bench: &Bench, text: &str) -> EventType {
     EventType {
@@ -65,6 +65,10 @@ pub(super) async fn event_types_are_listed_by_name(bench: &Bench) {
             .expect("it is stored");
     }
     let list = |limit, order, after: Option<&'static str>, archived| async move {
+        let shown = EventTypesShown {
+            archived,
+            schemas: false,
+        };
         let page = Page {
             limit,
             order,
@@ -72,7 +76,7 @@ pub(super) async fn event_types_are_listed_by_name(bench: &Bench) {
         };
         let listing = bench
             .store
-            .event_types(page, archived)
+            .event_types(page, shown)
             .await
             .expect("it is read");
         let names: Vec<_> = listing
@@ -88,9 +92,67 @@ pub(super) async fn event_types_are_listed_by_name(bench: &Bench) {
     assert_eq!(list(2, up, Some("b"), true).await, ("cd".into(), true));
     assert_eq!(list(2, down, None, true).await, ("dc".into(), false));
     assert_eq!(list(9, down, Some("c"), true).await, ("ba".into(), true));
-    let unknown = bench
+    let open = EventType {
+        feature_flag: None,
+        ..event_type(bench, "e")
+    };
+    let stored = bench.store.create_event_type(open).await;
+    stored.expect("it is stored");
+    let known = bench
         .store
-        .unknown_event_types(["a", "x", "c", "y"].map(name).into())
+        .known_event_types(["a", "x", "e", "c", "y"].map(name).into())
         .await;
-    assert_eq!(unknown, Ok(vec![name("x"), name("y")]));
+    let flag = Some("beta".to_owned());
+    assert_eq!(
+        known,
+        Ok(vec![
+            (name("a"), flag.clone()),
+            (name("e"), None),
+            (name("c"), flag)
+        ])
+    );
+}
+
+pub(super) async fn a_page_of_event_types_is_bounded_in_bytes(bench: &Bench) {
+    const BYTES: usize = 1024 * 1024;
+    for text in ["a", "b", "c", "d", "e"] {
+        let schemas = format!("{{\"1\": {{\"title\": \"{}\"}}}}", "x".repeat(BYTES));
+        let event_type = EventType {
+            schemas: Some(schemas),
+            ..event_type(bench, text)
+        };
+        let stored = bench.store.create_event_type(event_type).await;
+        stored.expect("it is stored");
+    }
+    let list = |after: Option<EventTypeName>, schemas| async move {
+        let page = Page {
+            limit: 250,
+            order: Order::Ascending,
+            after,
+        };
+        let shown = EventTypesShown {
+            archived: false,
+            schemas,
+        };
+        let listing = bench.store.event_types(page, shown).await;
+        listing.expect("it is read")
+    };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = list(after, true).await;
+        let bytes = page
+            .items
+            .iter()
+            .map(|one| one.schemas.as_ref().map_or(0, String::len));
+        assert!(bytes.sum::<usize>() <= 4 * BYTES);
+        found.extend(page.items.into_iter().map(|one| one.name));
+        after = page.reached;
+        if page.done {
+            break;
+        }
+    }
+    assert_eq!(found, ["a", "b", "c", "d", "e"].map(name));
+    let bare = list(None, false).await;
+    assert!(bare.done && bare.items.len() == 5);
+    assert!(bare.items.iter().all(|one| one.schemas.is_none()));
 }

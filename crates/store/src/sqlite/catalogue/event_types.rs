@@ -5,9 +5,10 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::sqlite::Fault;
-use crate::sqlite::column::{direction, listing, one_more, time};
+use crate::sqlite::column::{direction, one_more, time};
+use crate::sqlite::log::gathering::MOST_BYTES;
 use crate::sqlite::log::rows::parsed;
-use crate::{Edit, Listing, Order, Page, StoreError};
+use crate::{Edit, EventTypesShown, Listing, Order, Page, StoreError};
 
 const COLUMNS: &str = "name, description, archived, deprecated, schemas, feature_flag, \
     group_name, created_at, updated_at";
@@ -63,15 +64,17 @@ pub(super) fn find(conn: &Connection, name: &EventTypeName) -> Result<EventType,
         .query_row([name.as_str()], event_type)?)
 }
 
+/// Schemas that are not shown are not read either.
 pub(super) fn list_sql(order: Order, goes_on: bool) -> String {
     let (compare, order) = direction(order);
     let from = if goes_on {
-        format!("AND name {compare} ?3")
+        format!("AND name {compare} ?4")
     } else {
         String::new()
     };
+    let columns = COLUMNS.replace("schemas", "CASE WHEN ?3 THEN schemas END");
     format!(
-        "SELECT {COLUMNS} FROM event_type WHERE (?1 OR NOT archived) {from} \
+        "SELECT {columns} FROM event_type WHERE (?1 OR NOT archived) {from} \
          ORDER BY name {order} LIMIT ?2"
     )
 }
@@ -79,38 +82,43 @@ pub(super) fn list_sql(order: Order, goes_on: bool) -> String {
 pub(super) fn list(
     conn: &Connection,
     page: &Page<EventTypeName>,
-    include_archived: bool,
+    shown: EventTypesShown,
 ) -> Result<Listing<EventType, EventTypeName>, Fault> {
     let after = page.after.as_ref().map(EventTypeName::as_str);
     let mut statement = conn.prepare_cached(&list_sql(page.order, after.is_some()))?;
     let (limit, mut bound): (i64, Vec<&dyn ToSql>) = (one_more(page.limit), Vec::new());
-    bound.extend([&include_archived as &dyn ToSql, &limit]);
+    bound.extend([&shown.archived as &dyn ToSql, &limit, &shown.schemas]);
     bound.extend(after.as_ref().map(|after| after as &dyn ToSql));
-    let rows = statement.query_map(&bound[..], event_type)?;
-    Ok(listing(
-        rows.collect::<Result<_, _>>()?,
-        page.limit,
-        |found| found.name.clone(),
-    ))
+    let mut rows = statement.query(&bound[..])?;
+    let (mut items, mut bytes, mut done) = (Vec::new(), 0, true);
+    while let Some(row) = rows.next()? {
+        if items.len() == page.limit || bytes >= MOST_BYTES {
+            done = false;
+            break;
+        }
+        let found = event_type(row)?;
+        bytes += found.schemas.as_ref().map_or(0, String::len);
+        items.push(found);
+    }
+    Ok(Listing {
+        reached: items.last().map(|found| found.name.clone()),
+        items,
+        done,
+    })
 }
 
-pub(super) fn unknown(
+pub(super) fn known(
     conn: &Connection,
-    mut names: Vec<EventTypeName>,
-) -> Result<Vec<EventTypeName>, Fault> {
-    let mut statement = conn.prepare_cached("SELECT 1 FROM event_type WHERE name = ?1")?;
+    names: Vec<EventTypeName>,
+) -> Result<Vec<(EventTypeName, Option<String>)>, Fault> {
+    let sql = "SELECT feature_flag FROM event_type WHERE name = ?1";
+    let mut statement = conn.prepare_cached(sql)?;
     let mut known = Vec::with_capacity(names.len());
-    for name in &names {
-        known.push(
-            statement
-                .query_row([name.as_str()], |_| Ok(()))
-                .optional()?
-                .is_some(),
-        );
+    for name in names {
+        let flag = statement.query_row([name.as_str()], |row| row.get(0));
+        known.extend(flag.optional()?.map(|flag| (name, flag)));
     }
-    let mut known = known.into_iter();
-    names.retain(|_| !known.next().unwrap_or(false));
-    Ok(names)
+    Ok(known)
 }
 
 pub(super) fn edit(

@@ -60,6 +60,7 @@ def test_the_documentation_fetches_nothing_from_outside(server):
     assert page.status_code == 200 and "text/html" in page.headers["content-type"]
     for attribute in ('src="http', "src='http", 'href="http', "src=//", 'src="//'):
         assert attribute not in page.text
+    assert "<title>Ringbolt API</title>" in page.text
 
 
 def test_metrics_are_prometheus(server, api, app, receiver):

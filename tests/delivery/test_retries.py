@@ -101,7 +101,8 @@ def test_410_disables_at_once_with_its_reason(api, app, receiver):
     receiver.answer = Reply(410)
     endpoint = api.endpoint(app, receiver.url())
     api.send(app)
-    eventually(lambda: api.endpoint_out(app, endpoint)["disabled"], what="disabled")
+    out = eventually(lambda: (out := api.endpoint_out(app, endpoint))["disabled"] and out, what="disabled")
+    assert out["disabledReason"] == "gone" and "disablesAt" not in out.get("failing", {})
     api.send(app)
     never(lambda: receiver.count > 1, during=1.0, what="something more for an endpoint that is gone")
 

@@ -23,6 +23,12 @@ def curl_lines(text):
     return [line.strip().removeprefix("$ ") for line in plain.splitlines() if re.match(r"\s*(\$ )?curl ", line)]
 
 
+def test_the_printed_lines_go_to_the_public_url(tmp_path):
+    with Server(tmp_path, PUBLIC_URL="https://hooks.example.com/in") as server:
+        lines = eventually(lambda: found if len(found := curl_lines(server.log())) >= 3 else None, what="three curl lines")
+        assert all('"https://hooks.example.com/in/api/v1/' in line for line in lines), lines
+
+
 def test_the_three_lines_printed_at_start_work_as_pasted(tmp_path):
     server = Server(tmp_path)
     del server.settings["RINGBOLT_ADMIN_TOKEN"]

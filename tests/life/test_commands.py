@@ -81,7 +81,9 @@ def test_doctor_is_content_with_a_good_place(tmp_path, place, names):
 def test_doctor_says_what_is_wrong_with_an_attempt(tmp_path, place):
     with Receiver() as receiver:
         url = receiver.url()
-    assert "nothing listens there" in wrong(ringbolt("doctor", url, cwd=tmp_path, **place), "outbound")
+    done = ringbolt("doctor", url, cwd=tmp_path, **place)
+    assert "nothing listens there" in wrong(done, "outbound")
+    assert done.stdout.splitlines()[-1].startswith("BAD   outbound"), "nothing good comes after that"
     place["RINGBOLT_DELIVERY__ALLOW_NETWORKS"] = ""
     assert "delivery.allow_networks" in wrong(ringbolt("doctor", url, cwd=tmp_path, **place), "outbound")
 
@@ -185,6 +187,43 @@ def test_key_makes_no_store_in_the_wrong_folder(tmp_path):
         done = ringbolt("key", *arguments, cwd=tmp_path)
         assert done.returncode == 1 and "there is no store" in done.stderr and "--store" in done.stderr, said(done)
     assert not list(tmp_path.iterdir()), "nothing was made"
+
+
+def test_commands_that_read_make_no_secrets(tmp_path, place):
+    key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    with Server(tmp_path, ENCRYPTION_KEY=key) as server:
+        server.api.post("/key", {"name": "kept", "role": "reader"})
+        server.stop()
+        settings = dict(server.settings)
+    settings.pop("RINGBOLT_ADMIN_TOKEN")
+    secrets = ("admin-token", "encryption-key")
+    for name in secrets:
+        (tmp_path / name).unlink(missing_ok=True)
+    done = ringbolt("key", "list", cwd=tmp_path, **settings)
+    assert done.returncode == 0 and "kept" in done.stdout, said(done)
+    without = {name: value for name, value in settings.items() if name != "RINGBOLT_ENCRYPTION_KEY"}
+    done = ringbolt("key", "list", cwd=tmp_path, **without)
+    assert done.returncode == 1 and "RINGBOLT_ENCRYPTION_KEY" in done.stderr, said(done)
+    for arguments in (("config",), ("doctor",), ("backup", tmp_path / "copy.db")):
+        ringbolt(*arguments, cwd=tmp_path, **place | settings)
+    assert (tmp_path / "copy.db").exists()
+    for name in secrets:
+        assert not (tmp_path / name).exists(), name
+
+
+def test_key_says_what_to_do_when_the_server_listens_elsewhere(tmp_path):
+    with Server(tmp_path) as server, Server() as other:
+        for listen in (f"127.0.0.1:{free_port()}", other.settings["RINGBOLT_LISTEN"]):
+            settings = server.settings | {"RINGBOLT_LISTEN": listen, "RINGBOLT_ADMIN_TOKEN": "another-token-altogether"}
+            done = ringbolt("key", "list", cwd=tmp_path, **settings)
+            assert done.returncode == 1 and listen in done.stderr and "--listen" in done.stderr, said(done)
+
+
+def test_the_help_of_every_command_ends_with_an_example():
+    for command in ("serve", "config", "doctor", "key", "key create", "key list", "key revoke", "backup", "demo", "version"):
+        done = ringbolt(*command.split(), "--help")
+        _, _, examples = done.stdout.partition("Example")
+        assert f"ringbolt {command}" in examples, said(done)
 
 
 def create_key(server, *arguments):

@@ -62,6 +62,42 @@ def test_a_wrong_value_is_named_with_its_origin(tmp_path, key, value):
         assert value not in said(done).replace("shorter", ""), "a secret is not repeated"
 
 
+@pytest.mark.parametrize(
+    "key, value, named",
+    [
+        ("RINGBOLT_DELIVERY__RETRY_SCHEDULE", "5s,,5m", "item 2 is empty"),
+        ("RINGBOLT_DELIVERY__CONCURRENCY", "1001", "whole number from 1 to 1000"),
+        ("RUST_LOG", "=,=", "environment variable RUST_LOG"),
+        ("RINGBOLT_CONFIG", "absent.toml", "environment variable RINGBOLT_CONFIG"),
+    ],
+)
+@pytest.mark.parametrize("command", ["serve", "config", "doctor"])
+def test_what_is_wrong_with_a_value_is_said(tmp_path, command, key, value, named):
+    done = ringbolt(command, cwd=tmp_path, **{key: value})
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    assert named in said(done), said(done)
+    assert not list(tmp_path.iterdir()), "nothing was created"
+
+
+def test_a_section_that_is_none_is_answered_with_those_that_there_are(tmp_path):
+    file = tmp_path / "ringbolt.toml"
+    for text in ("[nope]\n", '[nope]\nwhat = "3s"\n'):
+        file.write_text(text)
+        done = ringbolt("config", cwd=tmp_path)
+        assert done.returncode == CONFIGURATION_ERROR, said(done)
+        assert "`nope" in said(done) and "log, tls, delivery, net, api" in said(done), said(done)
+    file.write_text("[tls]\n[delivery]\n")
+    assert ringbolt("config", cwd=tmp_path).returncode == 0, "a section may be empty"
+
+
+def test_config_says_what_is_logged_and_by_whom(tmp_path):
+    def line(**settings):
+        lines = ringbolt("config", cwd=tmp_path, **settings).stdout.splitlines()
+        return next(line.split(maxsplit=2) for line in lines if line.startswith("RUST_LOG"))
+
+    assert line(RUST_LOG="warn,ringbolt=debug") == ["RUST_LOG", "warn,ringbolt=debug", "environment variable RUST_LOG"]
+
+
 def test_a_file_that_is_not_there(tmp_path):
     done = ringbolt("serve", "--config", tmp_path / "absent.toml", cwd=tmp_path)
     assert done.returncode == CONFIGURATION_ERROR

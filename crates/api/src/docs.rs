@@ -3,10 +3,14 @@
 use std::future::ready;
 
 use axum::Router;
+use axum::body::to_bytes;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use ringbolt_gate::Problem;
 use ringbolt_gate::openapi::{BEARER, add_common};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -26,7 +30,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
-        title = "Ringbolt",
+        title = "Ringbolt API",
         description = include_str!("docs.md"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
@@ -68,10 +72,32 @@ pub(crate) fn router(api: OpenApi) -> Router {
     let text = Bytes::from(json.expect("a description is made of text and numbers"));
     let description = move || ready(([(CONTENT_TYPE, "application/json")], text.clone()));
     let page = Router::from(SwaggerUi::new("/docs").config(config));
-    let policy =
-        axum::middleware::map_response(|mut answer: axum::response::Response| async move {
+    page.route(DESCRIPTION, get(description))
+        .layer(map_response(entitled))
+        .layer(map_response(async |mut answer: Response| {
             answer.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY);
             answer
-        });
-    page.route(DESCRIPTION, get(description)).layer(policy)
+        }))
+}
+
+/// What the page calls itself, and what it shall be called.
+const TITLES: (&str, &str) = ("<title>Swagger UI</title>", "<title>Ringbolt API</title>");
+/// More than the page has.
+const PAGE: usize = 64 * 1024;
+
+/// The page under our title; its styles and scripts as they are.
+async fn entitled(answer: Response) -> Response {
+    let is_page = answer.headers().get(CONTENT_TYPE);
+    if !is_page.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+        return answer;
+    }
+    let (mut head, body) = answer.into_parts();
+    match to_bytes(body, PAGE).await {
+        Ok(page) => {
+            head.headers.remove(CONTENT_LENGTH);
+            let page = String::from_utf8_lossy(&page).replace(TITLES.0, TITLES.1);
+            Response::from_parts(head, page.into())
+        }
+        Err(error) => Problem::internal(error).into_response(),
+    }
 }

@@ -95,6 +95,9 @@ pub struct Failing {
     pub disables_at: Option<Timestamp>,
 }
 
+/// The most attempts that an endpoint can have in flight.
+pub const MAX_CONCURRENCY: u16 = 1000;
+
 /// The shares of the way to being disabled at which the owner is warned, in percent.
 pub const WARNINGS: [u8; 3] = [50, 75, 90];
 

@@ -26,6 +26,9 @@ pub enum ScheduleError {
         "`{0}` is no duration; expected a number with a unit: ms, s, m, h or d, such as 5s or 10h"
     )]
     Duration(String),
+    /// A part is empty; parts are counted from 1.
+    #[error("item {0} is empty")]
+    Empty(usize),
     /// More waits than allowed.
     #[error("at most {MAX_RETRIES} retries are possible")]
     TooMany,
@@ -83,13 +86,14 @@ impl FromStr for RetrySchedule {
 
     /// Comma-separated durations; empty text means no retries.
     fn from_str(text: &str) -> Result<Self, ScheduleError> {
-        let parts = text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
-        let waits: Result<Vec<_>, _> = parts
-            .map(|part| parse_duration(part).ok_or_else(|| ScheduleError::Duration(part.into())))
-            .collect();
+        if text.trim().is_empty() {
+            return Self::new(Vec::new());
+        }
+        let wait = |(at, part): (usize, &str)| match part.trim() {
+            "" => Err(ScheduleError::Empty(at + 1)),
+            part => parse_duration(part).ok_or_else(|| ScheduleError::Duration(part.into())),
+        };
+        let waits: Result<Vec<_>, _> = text.split(',').enumerate().map(wait).collect();
         Self::new(waits?)
     }
 }
@@ -185,9 +189,13 @@ mod tests {
         );
         assert_eq!("31d".parse::<RetrySchedule>(), Err(ScheduleError::TooLong));
         assert_eq!(
-            "1s,".repeat(65).parse::<RetrySchedule>(),
+            ["1s"; 65].join(",").parse::<RetrySchedule>(),
             Err(ScheduleError::TooMany)
         );
+        for (text, at) in [("5s,,5m", 2), ("5s,", 2), (",5s", 1), ("5s, ,5m", 2)] {
+            let parsed = text.parse::<RetrySchedule>();
+            assert_eq!(parsed, Err(ScheduleError::Empty(at)), "{text}");
+        }
         assert_eq!("".parse::<RetrySchedule>().map(|s| s.waits().len()), Ok(0));
     }
 }

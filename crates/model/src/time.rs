@@ -84,11 +84,11 @@ impl Sub<Duration> for Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with microseconds where there are any.
+    /// RFC 3339 in UTC with microseconds, so that all are of one length and order as text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(time) => fmt::Display::fmt(&time, f),
-            Err(_) => f.write_str("9999-12-31T23:59:59Z"),
+            Ok(time) => write!(f, "{time:.6}"),
+            Err(_) => f.write_str("9999-12-31T23:59:59.000000Z"),
         }
     }
 }
@@ -138,7 +138,11 @@ mod tests {
     #[test]
     fn text_is_rfc_3339() {
         let time = Timestamp::from_micros(1_795_000_000_120_000);
-        assert_eq!(time.to_string(), "2026-11-18T11:06:40.12Z");
+        assert_eq!(time.to_string(), "2026-11-18T11:06:40.120000Z");
+        let whole = Timestamp::from_seconds(1_795_000_000).to_string();
+        assert_eq!(whole, "2026-11-18T11:06:40.000000Z");
+        let far = Timestamp::FAR_FUTURE.to_string();
+        assert_eq!(far.len(), whole.len(), "{far}");
         assert_eq!("2026-11-18T12:06:40.12+01:00".parse(), Ok(time));
         assert_eq!("yesterday".parse::<Timestamp>(), Err(TimestampError));
     }

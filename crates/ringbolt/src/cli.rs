@@ -62,6 +62,11 @@ The URL gets one POST, the way an endpoint would.")]
     #[command(
         subcommand,
         after_help = "\
+Examples:
+  ringbolt key create --name billing --role sender
+  ringbolt key list
+  ringbolt key revoke key_…
+
 Works beside a running server, through its API, and without one, on the file."
     )]
     Key(KeyCommand),
@@ -75,9 +80,15 @@ Keep the file `encryption-key` with it, unless the key is configured: without it
     Backup(BackupArgs),
 
     /// Shows everything in one process: a server, a receiver that fails once, three events
+    #[command(after_help = "\
+Example:
+  ringbolt demo")]
     Demo,
 
     /// Prints the version
+    #[command(after_help = "\
+Example:
+  ringbolt version")]
     Version,
 }
 
@@ -181,6 +192,10 @@ Examples:
     Create(KeyCreate),
 
     /// Lists the keys
+    #[command(after_help = "\
+Examples:
+  ringbolt key list
+  ringbolt key list --listen 127.0.0.1:9000 --store sqlite:/var/lib/ringbolt/ringbolt.db")]
     List(KeyList),
 
     /// Revokes a key at once
@@ -267,6 +282,22 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    fn shows_an_example(command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string);
+        let name = command.get_name();
+        assert!(
+            help.is_some_and(|help| help.contains(&format!("  ringbolt {name}"))
+                || help.contains(&format!("  ringbolt key {name}"))),
+            "{name}"
+        );
+        command.get_subcommands().for_each(shows_an_example);
+    }
+
+    #[test]
+    fn the_help_of_every_command_has_an_example() {
+        Cli::command().get_subcommands().for_each(shows_an_example);
     }
 
     #[test]

@@ -58,6 +58,11 @@ pub(crate) const GROUPS: &[(&str, &str, &[Setting])] = &[
     ("runtime", Runtime::ABOUT, Runtime::SETTINGS),
 ];
 
+/// Whether settings are grouped under this name.
+pub(crate) fn is_group(name: &str) -> bool {
+    GROUPS.iter().any(|(group, ..)| *group == name)
+}
+
 /// Every row of the table.
 pub(crate) fn all_settings() -> impl Iterator<Item = &'static Setting> {
     GROUPS.iter().flat_map(|(_, _, rows)| rows.iter())

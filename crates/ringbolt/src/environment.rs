@@ -11,10 +11,13 @@ pub(crate) fn settings() -> Vec<(String, String)> {
     std::env::vars_os().filter_map(text).collect()
 }
 
+/// The variable that says what is logged.
+pub(crate) const LOG_FILTER: &str = "RUST_LOG";
+
 /// What `RUST_LOG` says.
 pub(crate) fn log_filter() -> Option<String> {
     settings()
         .into_iter()
-        .find(|(name, _)| name == "RUST_LOG")
+        .find(|(name, _)| name == LOG_FILTER)
         .map(|(_, value)| value)
 }

@@ -25,6 +25,9 @@ use crate::welcome::reachable;
 /// The longest that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What to do if the one that is asked is not the one that was meant.
+const ELSEWHERE: &str = "if the server listens elsewhere, say where with --listen";
+
 /// A server on this machine.
 pub(crate) struct LocalApi {
     address: SocketAddr,
@@ -71,8 +74,14 @@ impl LocalApi {
         let (status, bytes) = asked
             .context("no answer in time")
             .flatten()
-            .with_context(|| format!("asking the server on {}", self.address))?;
+            .with_context(|| format!("asking the server on {} ({ELSEWHERE})", self.address))?;
         let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if status == StatusCode::UNAUTHORIZED {
+            bail!(
+                "the server on {} does not know the admin token ({ELSEWHERE})",
+                self.address
+            );
+        }
         if !status.is_success() {
             bail!(
                 "the server answered {status} to {method} {path}: {}",

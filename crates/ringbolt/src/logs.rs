@@ -8,15 +8,21 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use crate::config::value::LogFormat;
 use crate::config::{ConfigError, Problem};
 
-/// Begins to log. `filter` is what `RUST_LOG` holds.
+/// What is logged, by what `RUST_LOG` holds.
 ///
 /// # Errors
-/// If the filter cannot be understood.
-pub(crate) fn start(format: LogFormat, filter: Option<&str>) -> Result<(), ConfigError> {
+/// If it cannot be understood.
+pub(crate) fn filter(text: Option<&str>) -> Result<EnvFilter, ConfigError> {
+    let text = text.unwrap_or_default();
     let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    let filter = builder
-        .parse(filter.unwrap_or_default())
-        .map_err(|why| ConfigError::of(Problem::about("RUST_LOG", &why.to_string())))?;
+    builder.parse(text).map_err(|why| {
+        let why = format!("`{text}`: {why}");
+        ConfigError::of(Problem::log_filter(&why))
+    })
+}
+
+/// Begins to log what the filter lets through.
+pub(crate) fn start(format: LogFormat, filter: EnvFilter) {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         // What cannot be logged (a full disk, a reader that went away) is let go: saying so would need
@@ -30,5 +36,4 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>) -> Result<(), Confi
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!(%panic, backtrace = %Backtrace::capture(), "a task has panicked; the others go on");
     }));
-    Ok(())
 }

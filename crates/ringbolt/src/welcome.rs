@@ -62,15 +62,17 @@ fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
         Some(path) => format!("$(cat {})", quoted(&shown(path))),
         None => "$RINGBOLT_ADMIN_TOKEN".into(),
     };
+    let reached = config.general.public_url.as_ref();
+    let begin = reached.map_or_else(|| url.to_owned(), ToString::to_string);
     // A certificate made for a name does not fit the address.
-    let insecure = if config.tls.certificate.is_some() {
+    let insecure = if config.tls.certificate.is_some() && reached.is_none() {
         " -k"
     } else {
         ""
     };
     let curl = |path: &str, json: &str| {
         format!(
-            "curl -sS{insecure} \"{url}/api/v1/{path}\" -H \"Authorization: Bearer {token}\" -d '{json}'; echo\n"
+            "curl -sS{insecure} \"{begin}/api/v1/{path}\" -H \"Authorization: Bearer {token}\" -d '{json}'; echo\n"
         )
     };
     text.push_str(

@@ -119,9 +119,9 @@ fn engine(config: &Config) -> ringbolt_engine::Settings {
     let delivery = &config.delivery;
     let mut settings = ringbolt_engine::Settings {
         in_flight: count(delivery.max_in_flight.get()),
-        concurrency: delivery.concurrency.get(),
+        concurrency: delivery.concurrency.0.get(),
         // 10 grows to 32: enough to keep a fast endpoint busy.
-        concurrency_max: delivery.concurrency.get().saturating_mul(16).div_ceil(5),
+        concurrency_max: delivery.concurrency.0.get().saturating_mul(16).div_ceil(5),
         timeout: delivery.timeout,
         schedule: delivery.retry_schedule.clone(),
         ..ringbolt_engine::Settings::default()

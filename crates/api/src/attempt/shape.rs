@@ -61,7 +61,7 @@ pub(crate) struct MessageAttemptOut {
     timings: Option<TimingsOut>,
 }
 
-/// How long each part of a try took, in milliseconds; a part that did not happen is absent.
+/// How long each part of a try took, in milliseconds to three places; a part that did not happen is absent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TimingsOut {
@@ -83,7 +83,10 @@ pub(crate) struct TimingsOut {
 
 impl From<&Timings> for TimingsOut {
     fn from(timings: &Timings) -> Self {
-        let millis = |span: Duration| span.as_secs_f64() * 1000.0;
+        // A quotient of whole numbers is the nearest to what it stands for, and written as short.
+        let millis = |span: Duration| {
+            f64::from(u32::try_from(span.as_micros()).unwrap_or(u32::MAX)) / 1000.0
+        };
         Self {
             dns: timings.dns.map(millis),
             connect: timings.connect.map(millis),
@@ -261,6 +264,18 @@ mod tests {
             (&out["response"], &out["failure"]),
             (&"blocked".into(), &"blocked".into())
         );
+    }
+
+    #[test]
+    fn parts_are_shown_in_whole_microseconds() {
+        let timings = Timings {
+            dns: Some(Duration::from_nanos(1_100_999)),
+            connect: Some(Duration::from_micros(33)),
+            total: Duration::from_micros(4_030_001),
+            ..Timings::default()
+        };
+        let shown = serde_json::to_string(&TimingsOut::from(&timings)).unwrap();
+        assert_eq!(shown, r#"{"dns":1.1,"connect":0.033,"total":4030.001}"#);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ringbolt_gate::{Faults, Patch, Problem};
-use ringbolt_model::endpoint::Disabled;
+use ringbolt_model::endpoint::{Disabled, MAX_CONCURRENCY};
 use ringbolt_model::{
     AppId, Channel, CustomHeaders, DisableReason, Endpoint, EndpointId, EventTypeName, Metadata,
     RetrySchedule, SignatureHeaders, Subscription, Timestamp, Uid,
@@ -22,8 +22,6 @@ use crate::bounds::{DESCRIPTION, check_text};
 
 /// The most channels of an endpoint.
 const CHANNELS: usize = 10;
-/// The most attempts at once.
-const CONCURRENCY: u16 = 1000;
 
 /// An endpoint to be created or replaced.
 #[derive(Debug, Clone)]
@@ -287,8 +285,8 @@ fn check_schedule(faults: &mut Faults, given: ScheduleIn) -> Option<RetrySchedul
 }
 
 fn check_concurrency(faults: &mut Faults, given: Option<NonZeroU16>) {
-    if given.is_some_and(|given| given.get() > CONCURRENCY) {
-        faults.add("concurrency", format!("must be at most {CONCURRENCY}"));
+    if given.is_some_and(|given| given.get() > MAX_CONCURRENCY) {
+        faults.add("concurrency", format!("must be at most {MAX_CONCURRENCY}"));
     }
 }
 

@@ -200,7 +200,8 @@ struct FailingOut {
     last_failure_at: Timestamp,
     /// The warnings given, the first one first.
     warnings: Vec<WarningOut>,
-    /// From when on a failure disables it, if three messages have failed by then. Absent if none does.
+    /// From when on a failure disables it, if three messages have failed by then. Absent if none does, or
+    /// if it is disabled already.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     disables_at: Option<Timestamp>,
@@ -217,8 +218,8 @@ struct WarningOut {
     at: Timestamp,
 }
 
-impl From<Failing> for FailingOut {
-    fn from(failing: Failing) -> Self {
+impl FailingOut {
+    fn new(failing: Failing, disabled: bool) -> Self {
         let warnings = failing.warnings();
         Self {
             since: failing.since,
@@ -226,7 +227,7 @@ impl From<Failing> for FailingOut {
             warnings: warnings
                 .map(|(percent, at)| WarningOut { percent, at })
                 .collect(),
-            disables_at: failing.disables_at,
+            disables_at: failing.disables_at.filter(|_| !disabled),
         }
     }
 }
@@ -250,7 +251,9 @@ impl From<&Endpoint> for EndpointOut {
             disabled_reason: disabled.map(|disabled| disabled.reason.as_str()),
             disabled_at: disabled.map(|disabled| disabled.since),
             failing_since: endpoint.failing.map(|failing| failing.since),
-            failing: endpoint.failing.map(Into::into),
+            failing: endpoint
+                .failing
+                .map(|failing| FailingOut::new(failing, disabled.is_some())),
             event_types: event_types.cloned(),
             channels: channels.cloned(),
             throttle_rate: endpoint.throttle_rate,

@@ -2,7 +2,7 @@
 
 use crate::cli::ConfigArgs;
 use crate::config::{Config, Layers, listing, template};
-use crate::{environment, output};
+use crate::{environment, logs, output};
 
 /// Prints what was asked for.
 pub(crate) fn run(args: ConfigArgs) -> anyhow::Result<()> {
@@ -12,7 +12,10 @@ pub(crate) fn run(args: ConfigArgs) -> anyhow::Result<()> {
         template::markdown()
     } else {
         let layers = Layers::merge(args.settings.sources(environment::settings()))?;
-        listing::listing(&Config::read(&layers)?, &layers)
+        let config = Config::read(&layers)?;
+        let log_filter = environment::log_filter();
+        logs::filter(log_filter.as_deref())?;
+        listing::listing(&config, &layers, log_filter)
     };
     output::print(&text);
     Ok(())

@@ -35,7 +35,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("ringbolt-demo-").tempdir();
     let folder = folder.context("cannot make a temporary folder")?;
     let config = config(folder.path())?;
-    logs::start(config.log.format, Some("error"))?;
+    logs::start(config.log.format, logs::filter(Some("error"))?);
     super::serve::runtime(config.workers())?.block_on(story(&config))
 }
 

@@ -16,7 +16,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Layers};
 use crate::open_files::{self, OpenFiles};
 use crate::output::say;
-use crate::{environment, wiring};
+use crate::{environment, logs, wiring};
 
 /// What a check found.
 enum Finding {
@@ -33,6 +33,7 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let target = args.target().map(str::to_owned);
     let layers = Layers::merge(args.settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
+    logs::filter(environment::log_filter().as_deref())?;
     let clock = SystemClock::start();
     let mut report = Report::default();
     report.tell("configuration", Finding::Good("it is valid".into()));

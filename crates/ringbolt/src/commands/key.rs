@@ -127,6 +127,15 @@ impl Listed {
     }
 }
 
+/// Only a server makes secrets; who reads keys or makes one changes nothing else.
+fn no_key(config: &Config) -> String {
+    let place = config.data_folder().join(first_start::KEY_FILE);
+    format!(
+        "there is no encryption key at {}: start the server once, or set RINGBOLT_ENCRYPTION_KEY",
+        place.display()
+    )
+}
+
 /// That server, if one has the file, otherwise the file.
 fn open(settings: Settings) -> anyhow::Result<(Arc<dyn Clock>, Keys)> {
     let layers = Layers::merge(settings.sources(environment::settings()))?;
@@ -142,9 +151,9 @@ fn open(settings: Settings) -> anyhow::Result<(Arc<dyn Clock>, Keys)> {
         "there is no store at {}: run this where the server runs, or name its store with --store",
         path.display()
     );
-    let secrets = first_start::prepare(&config)?;
-    let settings = wiring::store(&config, &secrets.keys, Arc::clone(&clock));
-    let path = config.store_path().display();
+    let keys = first_start::existing_keys(&config)?.with_context(|| no_key(&config))?;
+    let settings = wiring::store(&config, &keys, Arc::clone(&clock));
+    let path = path.display();
     let store =
         SqliteStore::open(settings).with_context(|| format!("cannot open the store {path}"))?;
     let on_file = OnFile::new(store, Arc::clone(&clock));

@@ -30,7 +30,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
     let layers = Layers::merge(settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
-    logs::start(config.log.format, environment::log_filter().as_deref())?;
+    let filter = logs::filter(environment::log_filter().as_deref())?;
+    logs::start(config.log.format, filter);
     open_files::raise(&config);
     runtime(config.workers())?.block_on(serve(config))
 }

@@ -1,7 +1,7 @@
 //! Every setting there is, by group.
 
 use std::net::SocketAddr;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use ringbolt_net::EgressProxy;
 
 use super::setting::settings;
 use super::value::{
-    EncryptionKeys, HttpUrl, LogFormat, NameServers, Networks, Origins, Ports, Secret, Size,
-    StoreUrl,
+    Concurrency, EncryptionKeys, HttpUrl, LogFormat, NameServers, Networks, Origins, Ports, Secret,
+    Size, StoreUrl,
 };
 
 settings! {
@@ -75,7 +75,7 @@ settings! {
         max_in_flight: NonZeroU32 = "delivery.max_in_flight", "1024";
         /// Attempts in flight to one endpoint that sets no number of its own; about three times as many
         /// while it answers promptly.
-        concurrency: NonZeroU16 = "delivery.concurrency", "10";
+        concurrency: Concurrency = "delivery.concurrency", "10";
         /// Idle connections kept open in all.
         idle_connections: u32 = "delivery.idle_connections", "1024";
         /// Idle connections kept open to one host.

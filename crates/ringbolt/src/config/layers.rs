@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use figment::providers::{Format, Toml};
+use figment::providers::{Data, Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 
-use super::all_settings;
 use super::problem::{ConfigError, Problem};
-use super::setting::{PREFIX, variable};
+use super::setting::{PREFIX, Setting, variable};
+use super::value::Secrecy;
+use super::{all_settings, is_group};
 
 /// Variables with our prefix that are no settings.
-const NO_SETTINGS: [&str; 2] = ["RINGBOLT_BIN", "RINGBOLT_CONFIG"];
+const NO_SETTINGS: [&str; 2] = ["RINGBOLT_BIN", FILE_VARIABLE];
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "RINGBOLT_CONFIG";
 /// Variables that begin so belong to the tests.
 const OF_TESTS: &str = "RINGBOLT_TEST_";
 /// The file that is read when none is named and it is there.
@@ -94,15 +97,13 @@ impl Layers {
     /// If the file cannot be read or is no TOML.
     pub(crate) fn merge(sources: Sources) -> Result<Self, ConfigError> {
         let mut all = Figment::new();
-        if let Some(path) = config_file(&sources)? {
-            let file = Toml::file_exact(&path);
-            file.data()
-                .map_err(|why| ConfigError::of(Problem::file(&path, why.kind.to_string())))?;
-            all = all.merge(file);
+        if let Some(file) = ConfigFile::of(&sources) {
+            all = all.merge(file.read()?);
         }
         all = all.merge(Texts::environment(&sources.environment));
         for flag in &sources.flags {
-            if all_settings().any(|setting| setting.secret && setting.key == flag.key) {
+            let secret = |setting: &Setting| setting.secret != Secrecy::Open;
+            if all_settings().any(|setting| secret(setting) && setting.key == flag.key) {
                 return Err(ConfigError::of(Problem::exposed(&flag.key, &flag.name)));
             }
             all = all.merge(Texts::flag(flag));
@@ -134,22 +135,34 @@ impl Layers {
     }
 }
 
-/// The file to read: the one that was named, or the usual one if it is there.
-fn config_file(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
-    let from_environment = sources
-        .environment
-        .iter()
-        .find(|(name, _)| name == "RINGBOLT_CONFIG");
-    let named = sources
-        .file
-        .clone()
-        .or_else(|| from_environment.map(|(_, path)| path.into()));
-    match named {
-        Some(path) => match std::fs::metadata(&path) {
-            Ok(_) => Ok(Some(path)),
-            Err(why) => Err(ConfigError::of(Problem::file(&path, why.to_string()))),
-        },
-        None => Ok(Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists())),
+/// The file to read.
+struct ConfigFile {
+    path: PathBuf,
+    /// Who named it.
+    origin: &'static str,
+}
+
+impl ConfigFile {
+    /// The one that was named, or the usual one if it is there.
+    fn of(sources: &Sources) -> Option<Self> {
+        let named = |path: PathBuf, origin| Self { path, origin };
+        if let Some(path) = &sources.file {
+            return Some(named(path.clone(), "flag --config"));
+        }
+        let mut variables = sources.environment.iter();
+        if let Some((_, path)) = variables.find(|(name, _)| name == FILE_VARIABLE) {
+            return Some(named(path.into(), "environment variable RINGBOLT_CONFIG"));
+        }
+        let usual = PathBuf::from(DEFAULT_FILE);
+        usual.exists().then(|| named(usual, "the usual name"))
+    }
+
+    fn read(self) -> Result<Data<Toml>, ConfigError> {
+        let wrong = |why: String| ConfigError::of(Problem::file(&self.path, self.origin, &why));
+        std::fs::metadata(&self.path).map_err(|why| wrong(why.to_string()))?;
+        let file = Toml::file_exact(&self.path);
+        file.data().map_err(|why| wrong(why.kind.to_string()))?;
+        Ok(file)
     }
 }
 
@@ -163,6 +176,11 @@ fn flatten(all: &Figment, above: &str, dict: Dict, into: &mut BTreeMap<String, E
         };
         let origin = origin(all, &value);
         match value {
+            // A group without a setting is nothing, unless there is no such group.
+            Value::Dict(_, dict) if dict.is_empty() && !is_group(&key) => {
+                let text = String::new();
+                into.insert(key, Entry { text, origin });
+            }
             Value::Dict(_, dict) => flatten(all, &key, dict, into),
             value => {
                 into.insert(

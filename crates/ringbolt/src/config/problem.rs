@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
-use super::all_settings;
 use super::layers::Origin;
 use super::setting::Setting;
+use super::{GROUPS, all_settings, is_group};
+use crate::environment::LOG_FILTER;
 
 /// All that is wrong with a configuration; the process ends with code 78.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,24 +36,38 @@ impl fmt::Display for ConfigError {
 pub(crate) struct Problem(String);
 
 impl Problem {
-    /// A file cannot be read.
-    pub(crate) fn file(path: &Path, why: String) -> Self {
-        Self(format!("{}: {}", path.display(), why.trim_end()))
+    /// The configuration file that was named by `origin` cannot be read.
+    pub(crate) fn file(path: &Path, origin: &str, why: &str) -> Self {
+        Self(format!("{} ({origin}): {}", path.display(), why.trim_end()))
+    }
+
+    /// What says what is logged is wrong.
+    pub(crate) fn log_filter(why: &str) -> Self {
+        Self(format!(
+            "`{LOG_FILTER}` (environment variable {LOG_FILTER}): {why}; expected: a level, and levels of parts, such as \
+             `info` or `warn,ringbolt=debug`"
+        ))
     }
 
     /// There is no such setting.
     pub(crate) fn unknown(key: &str, origin: &Origin) -> Self {
-        let nearest = origin.spell(nearest(key).key);
+        let (setting, alike) = nearest(key);
+        let nearest = origin.spell(setting.key);
+        let groups = if alike < ALIKE {
+            groups(key)
+        } else {
+            String::new()
+        };
         Self(match origin {
             Origin::Environment => {
                 format!(
-                    "environment variable {} is no setting; the nearest is {nearest}",
+                    "environment variable {} is no setting{groups}; the nearest is {nearest}",
                     origin.spell(key)
                 )
             }
-            Origin::Flag(name) => format!("{name} is no setting; the nearest is {nearest}"),
+            Origin::Flag(name) => format!("{name} is no setting{groups}; the nearest is {nearest}"),
             Origin::File(_) | Origin::Default => {
-                format!("`{key}` in {origin} is no setting; the nearest is `{nearest}`")
+                format!("`{key}` in {origin} is no setting{groups}; the nearest is `{nearest}`")
             }
         })
     }
@@ -108,12 +123,30 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("grace", "runtime.shutdown_grace"),
 ];
 
-/// The setting that was most likely meant.
-fn nearest(key: &str) -> &'static Setting {
+/// How much a key has to be like another for somebody to have meant that.
+const ALIKE: f64 = 0.5;
+
+/// The groups that there are, where a key is in none of them.
+fn groups(key: &str) -> String {
+    let group = key.split('.').next().unwrap_or(key);
+    if is_group(group) {
+        return String::new();
+    }
+    let names = GROUPS.iter().map(|(name, ..)| *name);
+    let names: Vec<_> = names.filter(|name| !name.is_empty()).collect();
+    format!(
+        "; there is no section `{group}`, those that there are: {}",
+        names.join(", ")
+    )
+}
+
+/// The setting that was most likely meant, and how much it is like the key.
+fn nearest(key: &str) -> (&'static Setting, f64) {
     let called = ELSEWHERE.iter().find(|(name, _)| *name == key);
     let key = called.map_or(key, |(_, ours)| ours);
+    let all = all_settings().map(|setting| (setting, likeness(key, setting.key)));
     // The first of those that are equally like it.
-    let best = all_settings().min_by(|a, b| likeness(key, b.key).total_cmp(&likeness(key, a.key)));
+    let best = all.min_by(|(_, a), (_, b)| b.total_cmp(a));
     best.expect("there are settings")
 }
 
@@ -170,8 +203,24 @@ mod tests {
             ("tls.cert", "tls.certificate"),
             ("worker", "runtime.workers"),
         ] {
-            assert_eq!(nearest(written).key, meant, "{written}");
+            let (setting, alike) = nearest(written);
+            assert_eq!(setting.key, meant, "{written}");
+            assert!(alike >= ALIKE, "{written}: {alike}");
         }
+    }
+
+    #[test]
+    fn where_nothing_is_near_the_sections_are_named() {
+        let origin = Origin::File("r.toml".into());
+        let Problem(text) = Problem::unknown("nope.what", &origin);
+        assert!(
+            text.contains("no section `nope`, those that there are: log, tls, delivery, net, api"),
+            "{text}"
+        );
+        let Problem(text) = Problem::unknown("deliver.timeout", &origin);
+        assert!(!text.contains("section"), "{text}");
+        let Problem(text) = Problem::unknown("delivery.zzz", &origin);
+        assert!(!text.contains("section"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One row of the table of settings, and the macro that makes a typed group and its rows at once.
 
+use super::value::Secrecy;
+
 /// A setting: its key, what it means, and what holds when nobody sets it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
@@ -11,8 +13,8 @@ pub(crate) struct Setting {
     pub(crate) form: &'static str,
     /// What it means, for people; lines end with `\n`.
     pub(crate) doc: &'static str,
-    /// Whether its value must never be shown.
-    pub(crate) secret: bool,
+    /// How much of its value must never be shown.
+    pub(crate) secret: Secrecy,
 }
 
 /// What every variable of the environment that is meant for us begins with.

@@ -5,15 +5,26 @@ mod plain;
 mod secrets;
 
 pub(crate) use lists::{NameServers, Networks, Origins, Ports};
-pub(crate) use plain::{HttpUrl, LogFormat, Size, StoreUrl, format_size};
+pub(crate) use plain::{Concurrency, HttpUrl, LogFormat, Size, StoreUrl, format_size};
 pub(crate) use secrets::{EncryptionKeys, Secret};
+
+/// How much of a value is a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// Nothing.
+    Open,
+    /// The password of a URL, if it has one.
+    Password,
+    /// All of it.
+    Whole,
+}
 
 /// A kind of value that a setting can have.
 pub(crate) trait Value: Sized {
     /// What its text looks like, for messages and documentation.
     const FORM: &'static str;
     /// Whether it must never be shown.
-    const SECRET: bool = false;
+    const SECRET: Secrecy = Secrecy::Open;
 
     /// Reads it.
     ///
@@ -24,7 +35,7 @@ pub(crate) trait Value: Sized {
 
 impl<T: Value> Value for Option<T> {
     const FORM: &'static str = T::FORM;
-    const SECRET: bool = T::SECRET;
+    const SECRET: Secrecy = T::SECRET;
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {

@@ -55,7 +55,12 @@ fn findings(url: &str, report: &Report) -> Vec<Finding> {
             reply.status,
         )),
     };
-    vec![result, Finding::Good(parts(&report.timings))]
+    let mut findings = vec![result];
+    // How long it took until nothing came of it is no good news.
+    if report.result.is_ok() {
+        findings.push(Finding::Good(parts(&report.timings)));
+    }
+    findings
 }
 
 /// What to do about a failure, by its word.

@@ -6,11 +6,12 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ringbolt_model::endpoint::MAX_CONCURRENCY;
 use ringbolt_model::schedule::parse_duration;
 use ringbolt_model::{RetrySchedule, SignatureHeaders};
 use ringbolt_net::EgressProxy;
 
-use super::Value;
+use super::{Secrecy, Value};
 use crate::config::listing::without_password;
 
 impl Value for String {
@@ -46,12 +47,17 @@ impl Value for u32 {
     }
 }
 
-impl Value for NonZeroU16 {
-    const FORM: &'static str = "whole number from 1 to 65535";
+/// How many attempts may be in flight to one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Concurrency(pub(crate) NonZeroU16);
+
+impl Value for Concurrency {
+    const FORM: &'static str = "whole number from 1 to 1000";
 
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|_| format!("`{text}` is no such number"))
+        let number = text.parse().ok().map(Self);
+        let within = number.filter(|number| number.0.get() <= MAX_CONCURRENCY);
+        within.ok_or_else(|| format!("`{text}` is no such number"))
     }
 }
 
@@ -222,8 +228,7 @@ impl fmt::Display for HttpUrl {
 
 impl Value for EgressProxy {
     const FORM: &'static str = "URL: `http://[USER:PASSWORD@]HOST:PORT` or `socks5://…`";
-    /// There may be a password in it.
-    const SECRET: bool = true;
+    const SECRET: Secrecy = Secrecy::Password;
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
@@ -265,6 +270,15 @@ mod tests {
         );
         assert!(<Duration as Value>::parse("15").is_err());
         assert!(<Duration as Value>::parse("soon").is_err());
+    }
+
+    #[test]
+    fn the_attempts_to_one_endpoint_are_as_many_as_an_endpoint_can_ask_for() {
+        assert!(Concurrency::FORM.ends_with(&format!(" to {MAX_CONCURRENCY}")));
+        assert!(Concurrency::parse("1").is_ok() && Concurrency::parse("1000").is_ok());
+        for wrong in ["0", "1001", "65536", "-1", "ten", ""] {
+            assert!(Concurrency::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-use super::Value;
 use super::lists::parts;
+use super::{Secrecy, Value};
 
 /// The shortest token that is taken: what is shorter can be guessed.
 const SHORTEST: usize = 16;
@@ -26,7 +26,7 @@ impl Secret {
 
 impl Value for Secret {
     const FORM: &'static str = "text of 16 characters or more, without spaces";
-    const SECRET: bool = true;
+    const SECRET: Secrecy = Secrecy::Whole;
 
     fn parse(text: &str) -> Result<Self, String> {
         if text.len() < SHORTEST {
@@ -60,7 +60,7 @@ impl fmt::Debug for EncryptionKeys {
 impl Value for EncryptionKeys {
     const FORM: &'static str =
         "comma-separated keys, each 32 bytes in base64 (`openssl rand -base64 32`)";
-    const SECRET: bool = true;
+    const SECRET: Secrecy = Secrecy::Whole;
 
     fn parse(text: &str) -> Result<Self, String> {
         let key = |(at, part): (usize, &str)| {

@@ -73,7 +73,7 @@ pub struct SqliteStore {
     readers: Readers,
     waiting: Semaphore,
     thread: Mutex<Option<JoinHandle<()>>>,
-    _lock: [File; 2],
+    _lock: Arc<[File; 2]>,
 }
 
 impl SqliteStore {
@@ -90,14 +90,14 @@ impl SqliteStore {
         let vault = Arc::new(Vault::new(&settings.keys).ok_or(OpenError::NoKey)?);
         settings.keys = zeroize::Zeroizing::new(Vec::new());
         let path = settings.path.clone();
-        let lock = open::lock(&path)?;
+        let lock = Arc::new(open::lock(&path)?);
         let conn = open::first_writer(&path, settings.clock.now().as_micros())?;
         open::check_key(&conn, &vault)?;
         let inherited = marks::last(&conn)?;
         let place = open::place(&path, &lock)?;
         let shared = Arc::new(Shared::new(&settings, place));
         let readers = Readers::start(&path, settings.readers)?;
-        let thread = Writer::start(conn, Arc::clone(&shared))?;
+        let thread = Writer::start(conn, Arc::clone(&shared), Arc::clone(&lock))?;
         Ok(Self {
             path,
             settings,

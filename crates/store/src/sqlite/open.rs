@@ -135,8 +135,6 @@ impl OpenError {
 
 /// `auto_vacuum` as SQLite numbers it: free pages are given back when it is asked to.
 const INCREMENTAL: i64 = 2;
-/// Pages of write-ahead log after which it is copied into the database.
-const CHECKPOINT_PAGES: u32 = 4000;
 
 /// Takes the locks that keep a second server away; they are held as long as the files are open. One is
 /// beside the database, where tools look for it. The other is the database itself, which is the same
@@ -235,16 +233,16 @@ fn set_up_writer(conn: &Connection) -> Result<(), rusqlite::Error> {
     if vacuum != INCREMENTAL {
         conn.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
     }
-    conn.execute_batch(&format!(
+    conn.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -8192;
          PRAGMA secure_delete = FAST;
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
-         PRAGMA journal_size_limit = 67108864;"
-    ))?;
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
     conn.set_prepared_statement_cache_capacity(256);
     Ok(())
 }

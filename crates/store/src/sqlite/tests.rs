@@ -1,6 +1,7 @@
 //! SQLite against the suite, and what is SQLite's own: files, faults, crashes.
 
 mod bad_days;
+mod copying;
 mod files;
 mod ground;
 mod model;

@@ -1,10 +1,12 @@
 //! The thread that writes: it joins what has queued up into one transaction after the other.
 
+mod copier;
 mod doubt;
 mod hot;
 mod meter;
 mod shared;
 
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use copier::Copier;
 use doubt::Doubt;
 use hot::Care;
 pub(crate) use shared::Shared;
@@ -32,6 +35,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     /// Absent after a failure that put it in doubt, until it could be opened again.
     conn: Option<Connection>,
+    copier: Copier,
     marks: Marks,
     batch: Batch,
     /// What came of the batch's accepts, in their order.
@@ -45,12 +49,16 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(
-        conn: Connection,
+        mut conn: Connection,
         shared: Arc<Shared>,
+        locked: Arc<[File; 2]>,
     ) -> Result<JoinHandle<()>, OpenError> {
+        let mut copier = Copier::start(Arc::clone(&shared), locked)?;
+        copier.watch(&mut conn)?;
         let writer = Self {
             shared,
             conn: Some(conn),
+            copier,
             marks: Marks::default(),
             batch: Batch::default(),
             answers: Vec::new(),
@@ -80,6 +88,7 @@ impl Writer {
                 break;
             }
         }
+        drop(self.copier);
         if let Some(conn) = &self.conn {
             // What is in the log is safe there; this only leaves a tidy file behind.
             let _busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(()));
@@ -94,6 +103,9 @@ impl Writer {
                 let took = self.shared.clock.steady().since(started);
                 self.shared.meter.committed(writes, took);
                 self.committed();
+                if let Some(conn) = &self.conn {
+                    self.copier.after_commit(conn);
+                }
             }
             Err(fault) => self.give_up(fault),
         }
@@ -102,7 +114,9 @@ impl Writer {
     fn transact(&mut self) -> Result<(), Fault> {
         self.shared.place.check()?;
         if self.conn.is_none() {
-            self.conn = Some(open::writer(&self.shared.path)?);
+            let mut conn = open::writer(&self.shared.path)?;
+            self.copier.watch(&mut conn)?;
+            self.conn = Some(conn);
         }
         if let Err(fault) = self.write_hot(Care::None) {
             if fault.is_of_the_file() {

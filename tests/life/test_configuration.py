@@ -1,6 +1,8 @@
 """Configuration: file, environment, flags; what is wrong is named, with its origin and the nearest valid key."""
 
+import contextlib
 import json
+import socket
 import stat
 import subprocess
 import time
@@ -221,6 +223,30 @@ def test_a_request_that_fails_is_one_line_in_the_log(tmp_path):
             assert line["method"] == answer.request.method and line["duration"], line
         assert not _lines(server, id="well")
         assert made["token"] not in server.log()
+
+
+def test_what_the_door_refuses_is_a_line_in_the_log_too(tmp_path):
+    refused = {
+        400: b"garbage\r\n\r\n",
+        431: b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 100_000,
+        408: b"GET / HTTP/1.1\r\n",
+    }
+    with Server(tmp_path, LOG__FORMAT="json", API__HEADER_TIMEOUT="1s") as server:
+        for data in [*refused.values(), b"GET / HTTP/1.1\r\n\r\n"]:
+            # Who has not sent everything may find the connection reset.
+            with (
+                socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection,
+                contextlib.suppress(ConnectionError),
+            ):
+                connection.sendall(data)
+                while connection.recv(65_536):
+                    pass
+
+        def said():
+            return sorted(line["status"] for line in _lines(server, message="a request was refused at the door"))
+
+        eventually(lambda: said() == [400, 400, 408, 431], within=30, what="a line for each")
+        assert all(line["peer"] for line in _lines(server, message="a request was refused at the door"))
 
 
 def test_a_flood_of_failures_does_not_fill_the_log(tmp_path):

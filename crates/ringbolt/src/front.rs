@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use ringbolt_api::{Api, HotRoute};
 use ringbolt_gate::ClientAddress;
@@ -65,6 +65,10 @@ impl Front for Arc<Entrance> {
         let answer = self.lead(request, peer).await;
         self.log.answered(&method, begun, &answer);
         answer
+    }
+
+    fn refused(&self, status: StatusCode, peer: Peer) {
+        self.log.refused(status, peer.address);
     }
 }
 

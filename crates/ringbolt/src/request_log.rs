@@ -1,8 +1,9 @@
 //! A line for each request that failed, but only so many a second.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use parking_lot::Mutex;
 use ringbolt_gate::Caller;
 use ringbolt_gate::answered::{RouteAsked, is_failure};
@@ -37,13 +38,26 @@ impl RequestLog {
             );
             return;
         }
-        let Some(left_out) = self.0.lock().line(Instant::now()) else {
-            return;
-        };
-        if left_out > 0 {
+        if self.has_line() {
+            failed(method, begun.elapsed(), answer);
+        }
+    }
+
+    /// What was no request, or came too late to be one, was answered at the door.
+    pub(crate) fn refused(&self, status: StatusCode, peer: SocketAddr) {
+        if self.has_line() {
+            let status = status.as_u16();
+            tracing::info!(%peer, status, "a request was refused at the door");
+        }
+    }
+
+    /// Takes a line of this second, if there is one.
+    fn has_line(&self) -> bool {
+        let left_out = self.0.lock().line(Instant::now());
+        if let Some(left_out @ 1..) = left_out {
             tracing::warn!(left_out, "lines about requests that failed were left out");
         }
-        failed(method, begun.elapsed(), answer);
+        left_out.is_some()
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -51,6 +51,9 @@ pub(crate) trait Front: Send + Sync + 'static {
         request: Request<RequestBody>,
         peer: Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The door itself has refused what this client sent, with this status. Matters to whoever keeps a log.
+    fn refused(&self, _status: StatusCode, _peer: Peer) {}
 }
 
 /// Who is connected.
@@ -96,7 +99,7 @@ where
     F: Front,
 {
     let io = Watched::judging(stream, &place.activity);
-    let service = Requests::new(peer, place, front, None);
+    let service = Requests::new(peer, place, Arc::clone(&front), None);
     // The registry keeps time, with fewer timers and another limit for silence between requests.
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
@@ -104,9 +107,13 @@ where
         .serve_connection(TokioIo::new(io), service);
     let finish = |connection: Pin<&mut http1::Connection<_, _>>| connection.graceful_shutdown();
     let order = follow(&place.activity, Pin::new(&mut connection), finish, peer).await;
+    let io = connection.into_parts().io.into_inner();
+    if let Some(status) = io.status_of_own_words() {
+        front.refused(status, Peer { address: peer });
+    }
     if order == Order::Late {
-        let stream = connection.into_parts().io.into_inner().into_stream();
-        own_words::head_came_late(stream).await;
+        front.refused(StatusCode::REQUEST_TIMEOUT, Peer { address: peer });
+        own_words::head_came_late(io.into_stream()).await;
     }
 }
 
@@ -198,6 +205,7 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
             && let Err(fault) = self.activity.next_head()
         {
             let answer = last(Problem::bad_request("bad_request", fault.detail()));
+            front.refused(answer.status(), peer);
             let answer = answer.map(|body| Answer::small(body, &self.activity));
             return Box::pin(std::future::ready(Ok(answer)));
         }
@@ -206,7 +214,12 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
             let turn = turn(turns).await;
             let request = request.map(|body| RequestBody::new(body, registry.limits.body));
             let answer = front.answer(request, peer).await;
-            Ok(held(answer, &registry, &in_flight.0, turn))
+            let held = held(answer, &registry, &in_flight.0, turn);
+            Ok(held.unwrap_or_else(|| {
+                let refusal = no_room(&in_flight.0);
+                front.refused(refusal.status(), peer);
+                refusal
+            }))
         })
     }
 }
@@ -222,28 +235,30 @@ async fn turn(turns: Option<Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
     turns?.acquire_owned().await.ok()
 }
 
-/// Counts an answer until its client has taken it, or says that there is no room for it.
+/// Counts an answer until its client has taken it; gives nothing if there is no room for it.
 fn held<B>(
     answer: Response<B>,
     registry: &Registry,
     activity: &Arc<Activity>,
     turn: Option<OwnedSemaphorePermit>,
-) -> Response<Answer<B>>
+) -> Option<Response<Answer<B>>>
 where
     B: http_body::Body<Data = Bytes>,
 {
     let size = answer.body().size_hint().exact().unwrap_or(LONG);
-    match registry.hold(activity, usize::try_from(size).unwrap_or(usize::MAX)) {
-        Some(mut share) => {
-            share.turn = turn.filter(|_| size > LONG);
-            answer.map(|body| Answer::of(body, share))
-        }
-        None => {
-            let detail = "too many answers wait for somebody to read them";
-            let refusal = Problem::unavailable(detail).render();
-            refusal.map(|body| Answer::small(body, activity))
-        }
-    }
+    let mut share = registry.hold(activity, usize::try_from(size).unwrap_or(usize::MAX))?;
+    share.turn = turn.filter(|_| size > LONG);
+    Some(answer.map(|body| Answer::of(body, share)))
+}
+
+/// What is answered instead.
+fn no_room<B>(activity: &Arc<Activity>) -> Response<Answer<B>>
+where
+    B: http_body::Body<Data = Bytes>,
+{
+    let detail = "too many answers wait for somebody to read them";
+    let refusal = Problem::unavailable(detail).render();
+    refusal.map(|body| Answer::small(body, activity))
 }
 
 /// An answer after which the connection ends.

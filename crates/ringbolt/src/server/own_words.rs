@@ -30,10 +30,7 @@ pub(super) async fn head_came_late<S: AsyncWrite + Unpin>(mut stream: S) {
 /// What is said instead of what hyper answers to something that it cannot read: its status, which it
 /// gives without a word. `start` is the start of its answer.
 pub(super) fn instead_of(start: &[u8]) -> Vec<u8> {
-    let status = start
-        .get(9..12)
-        .and_then(|code| StatusCode::from_bytes(code).ok());
-    written(&match status {
+    written(&match status(start) {
         Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => Problem::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             "head_too_large",
@@ -46,6 +43,11 @@ pub(super) fn instead_of(start: &[u8]) -> Vec<u8> {
         ),
         _ => Problem::bad_request("bad_request", "this is no HTTP request"),
     })
+}
+
+/// The status of an answer, by its start.
+pub(super) fn status(start: &[u8]) -> Option<StatusCode> {
+    StatusCode::from_bytes(start.get(9..12)?).ok()
 }
 
 /// An answer as HTTP/1.1 writes it; the connection ends with it.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::judge::Judge;
@@ -43,6 +44,11 @@ impl<S> Watched<S> {
             judge: None,
             own: None,
         }
+    }
+
+    /// The status that was answered instead of hyper's, to something that it could not read.
+    pub(super) fn status_of_own_words(&self) -> Option<StatusCode> {
+        own_words::status(&self.own.as_ref()?.words)
     }
 
     pub(super) fn into_stream(self) -> S {

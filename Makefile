@@ -38,6 +38,7 @@ lint: tools-lint
 	cargo deny --locked check bans licenses sources
 	cargo machete crates
 	cargo nextest run --locked --package ringbolt-testkit --test edges
+	.tools/book/bin/mdbook build docs
 
 fmt:
 	cargo fmt --all

@@ -13,8 +13,9 @@ use super::{IdempotencyKey, StoreError};
 /// receipts of a transaction to the [`Listener`] in one call once it is on disk. One bad write never
 /// fails the others of its transaction.
 pub trait Journal: Send + Sync {
-    /// Queues a write. The queue is bounded in count and bytes for accepts: a full one gives the write
-    /// back. Outcomes and spills are always taken; their number is bounded by attempts in flight.
+    /// Queues a write. The queue is bounded in count and bytes for accepts, in all and for each
+    /// application: a full one gives the write back. Of each application, what comes first is written
+    /// first; applications may take turns. Outcomes and spills are always taken; their number is bounded by attempts in flight.
     ///
     /// # Errors
     /// The write itself, if the queue is full.

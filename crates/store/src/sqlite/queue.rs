@@ -1,5 +1,11 @@
 //! What waits for the writer: outcomes, messages to accept, and calls, each in order.
 
+mod load;
+mod room;
+#[cfg(test)]
+mod tests;
+mod turns;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -8,11 +14,15 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use self::load::Load;
+use self::room::Room;
 use super::Fault;
 use crate::{Accept, Outcome, Spill, StoreError, Write};
 
 /// A transaction takes no more rows than this, give or take one write.
 const BATCH_ROWS: usize = 2048;
+/// Of these, so many are for messages, however many outcomes wait.
+const ACCEPT_ROWS: usize = BATCH_ROWS / 4;
 /// A transaction takes no more payload than this, give or take one message.
 const BATCH_BYTES: usize = 4 << 20;
 /// A transaction takes no more calls than this.
@@ -114,15 +124,11 @@ pub(super) enum Taken {
 pub(super) struct Queue {
     line: Mutex<Line>,
     wake: Condvar,
-    max_accepts: usize,
-    max_bytes: usize,
 }
 
-#[derive(Default)]
 struct Line {
     settles: VecDeque<Settle>,
-    accepts: VecDeque<Accept>,
-    accept_bytes: usize,
+    accepts: Room,
     calls: VecDeque<Box<dyn Task>>,
     /// How much must wait for the writer to be woken; it is not waiting if 0.
     wake_at: usize,
@@ -138,10 +144,14 @@ impl Line {
 impl Queue {
     pub(super) fn new(max_accepts: usize, max_bytes: usize) -> Self {
         Self {
-            line: Mutex::default(),
+            line: Mutex::new(Line {
+                settles: VecDeque::new(),
+                accepts: Room::new(max_accepts, max_bytes),
+                calls: VecDeque::new(),
+                wake_at: 0,
+                closing: false,
+            }),
             wake: Condvar::new(),
-            max_accepts,
-            max_bytes,
         }
     }
 
@@ -150,14 +160,10 @@ impl Queue {
         let mut line = self.line.lock();
         match write {
             Write::Accept(accept) => {
-                let bytes = line.accept_bytes + payload_len(&accept);
-                let full = line.accepts.len() >= self.max_accepts
-                    || (bytes > self.max_bytes && !line.accepts.is_empty());
-                if full || line.closing {
+                if line.closing {
                     return Err(Box::new(Write::Accept(accept)));
                 }
-                line.accept_bytes = bytes;
-                line.accepts.push_back(accept);
+                line.accepts.enter(accept)?;
             }
             Write::Outcome(outcome) => line.settles.push_back(Settle::Outcome(outcome)),
             Write::Spill(spill) => line.settles.push_back(Settle::Spill(spill)),
@@ -238,8 +244,13 @@ impl Queue {
 
 impl Line {
     fn drain_into(&mut self, batch: &mut Batch) {
+        let kept_free = if self.accepts.len() > 0 {
+            ACCEPT_ROWS
+        } else {
+            0
+        };
         let mut rows = 0;
-        while rows < BATCH_ROWS
+        while rows < BATCH_ROWS - kept_free
             && let Some(settle) = self.settles.pop_front()
         {
             rows += match &settle {
@@ -248,21 +259,13 @@ impl Line {
             };
             batch.settles.push(settle);
         }
-        let mut bytes = 0;
-        while rows < BATCH_ROWS
-            && bytes < BATCH_BYTES
-            && let Some(accept) = self.accepts.pop_front()
-        {
-            rows += 1 + accept.stored.len();
-            bytes += payload_len(&accept);
-            batch.accepts.push(accept);
-        }
-        self.accept_bytes -= bytes;
+        let left = Load {
+            messages: usize::MAX,
+            rows: BATCH_ROWS.saturating_sub(rows).max(kept_free),
+            bytes: BATCH_BYTES,
+        };
+        self.accepts.take(left, &mut batch.accepts);
         let calls = self.calls.len().min(BATCH_CALLS);
         batch.calls.extend(self.calls.drain(..calls));
     }
-}
-
-fn payload_len(accept: &Accept) -> usize {
-    accept.message.payload.as_ref().map_or(0, bytes::Bytes::len)
 }

@@ -44,7 +44,7 @@ impl TempStore {
 pub(crate) fn settings(path: PathBuf) -> SqliteSettings {
     SqliteSettings {
         max_endpoints_per_app: 20,
-        accept_queue: 100,
+        accept_queue: 200,
         ..SqliteSettings::new(path, vec![KEY], Arc::new(StillClock))
     }
 }

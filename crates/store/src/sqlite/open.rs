@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,6 +165,8 @@ fn lock_file(lock_path: PathBuf, path: &Path) -> Result<File, OpenError> {
         .create(true)
         .truncate(false)
         .write(true)
+        // Whoever can open a file can hold its lock, and keep the server from starting.
+        .mode(0o600)
         .open(&lock_path)
         .map_err(failed)?;
     match file.try_lock() {

@@ -26,6 +26,17 @@ fn a_second_server_on_a_file_is_refused() {
 }
 
 #[test]
+fn nobody_else_can_open_the_lock_that_keeps_a_second_server_away() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().unwrap();
+    let _store = open(&folder).unwrap();
+    for name in ["store.db", "store.db.lock"] {
+        let mode = std::fs::metadata(folder.path().join(name)).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let text = "a diary, long enough to be taken for something that it is not. ".repeat(20);

@@ -8,8 +8,8 @@ import pytest
 from harness.receiver import Receiver
 from harness.server import Server
 
-# Short, so that a whole delivery's life fits into a test.
-QUICK = {"DELIVERY__RETRY_SCHEDULE": "200ms,200ms,400ms", "DELIVERY__TIMEOUT": "3s"}
+# Short, so that a whole delivery's life fits into a test. The time-out is not: a slow machine is no failure.
+QUICK = {"DELIVERY__RETRY_SCHEDULE": "200ms,200ms,400ms"}
 
 
 def pytest_collection_modifyitems(items):
@@ -19,6 +19,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs a network of its own: see tests/own_network"))
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(4 * 3600))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows how the servers stand that outlive the test; its own server has printed that already."""
+    report = yield
+    if report.failed:
+        report.sections += [("server", server.standing()) for server in Server.open]
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def world():
             "api": api,
             # A connection for every request: what becomes of a kept one is another test's question.
             "http": httpx.Client(
-                base_url=server.url, timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+                base_url=server.url, timeout=60, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
             ),
             "portal": portal,
             "ended": ended,

@@ -33,7 +33,7 @@ def story(svix, app, receiver):
         listed = [svix.message_attempt.list_attempted_destinations(app, one).data for one in messages]
         return all(sorted(d.status for d in one) == [MessageStatus.SUCCESS, MessageStatus.FAIL] for one in listed)
 
-    eventually(settled, within=20, what="one success and one failure for each message")
+    eventually(settled, what="one success and one failure for each message")
     return app, good, bad, messages
 
 

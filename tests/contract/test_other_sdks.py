@@ -10,7 +10,7 @@ from harness.server import ADMIN_TOKEN
 def run(command, server, receiver, **more):
     environment = os.environ | {"SERVER_URL": server.url, "TOKEN": ADMIN_TOKEN, "RECEIVER_URL": receiver.url("/other-sdks")}
     done = subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=90, **more
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500, **more
     )
     assert done.returncode == 0, done.stdout
 

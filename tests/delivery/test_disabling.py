@@ -2,12 +2,12 @@
 
 import time
 
-from harness.receiver import Receiver, Reply, script
+from harness.receiver import Held, Receiver, Reply, script
 from harness.server import Server
 from harness.waiting import eventually, never
 
-# Days as seconds: disabled after 8 s, the breaker too slow to be in the way of what is measured.
-SMALL = {"DELIVERY__DISABLE_AFTER": "8s", "DELIVERY__RETRY_SCHEDULE": "300ms," * 39 + "300ms", "DELIVERY__TIMEOUT": "2s"}
+# Days as seconds: disabled after 8 s, and tries for longer than that.
+SMALL = {"DELIVERY__DISABLE_AFTER": "8s", "DELIVERY__RETRY_SCHEDULE": "300ms," * 63 + "300ms"}
 
 
 def status(api, app, message, endpoint):
@@ -25,14 +25,14 @@ def test_three_messages_that_fail_for_long_enough_disable_after_three_warnings()
         began = time.monotonic()
         sent = [first] + [api.send(app) for _ in range(2)]
         failing = eventually(lambda: api.endpoint_out(app, endpoint).get("failing"), what="failing")
-        assert failing["warnings"] == [] and failing["disablesAt"] > failing["since"]
-        warned = eventually(lambda: api.endpoint_out(app, endpoint)["failing"]["warnings"], within=20, what="a warning")
+        assert failing["disablesAt"] > failing["since"]
+        warned = eventually(lambda: api.endpoint_out(app, endpoint)["failing"]["warnings"], what="a warning")
         assert warned[0]["percent"] in (50, 75, 90)
         # A restart forgives nothing.
         server.kill()
         server.start()
         out = api.endpoint_out(app, endpoint)
-        assert out["failing"]["since"] == failing["since"] and out["failing"]["warnings"][0] == warned[0]
+        assert out["failing"]["since"] == failing["since"] and warned[0] in out["failing"]["warnings"]
         disabled = lambda: (out := api.endpoint_out(app, endpoint))["disabled"] and out  # noqa: E731
         out = eventually(disabled, within=60, what="disabled")
         assert time.monotonic() - began >= 7.5, "not before its time"
@@ -49,7 +49,7 @@ def test_three_messages_that_fail_for_long_enough_disable_after_three_warnings()
         assert all(status(api, app, message, endpoint) == 1 for message in sent)
         receiver.answer = Reply(200)
         assert api.patch(f"/app/{app}/endpoint/{endpoint}", {"disabled": False}).status_code == 200
-        eventually(lambda: all(status(api, app, message, endpoint) == 0 for message in sent), within=30, what="resumed")
+        eventually(lambda: all(status(api, app, message, endpoint) == 0 for message in sent), what="resumed")
         arrived = [arrival.id for arrival in receiver.arrivals[before:]]
         assert sorted(arrived) == sorted(sent), "each once"
         assert set(arrived[:3]) == set(sent[:3]) and arrived[3:] == sent[3:], "what waited longest goes first"
@@ -73,16 +73,17 @@ def test_two_messages_that_fail_do_not_disable():
 
 
 def test_one_success_forgives():
-    with Server(**SMALL) as server, Receiver() as receiver:
+    # Between the first warning and the end lies half of this time, for the success to come.
+    with Server(**SMALL | {"DELIVERY__DISABLE_AFTER": "30s", "DELIVERY__RETRY_SCHEDULE": "1s," * 63 + "1s"}) as server, Receiver() as receiver:
         api = server.api
         app = api.application()
         receiver.answer = Reply(500)
         endpoint = api.endpoint(app, receiver.url())
         for _ in range(3):
             api.send(app)
-        eventually(lambda: api.endpoint_out(app, endpoint)["failing"]["warnings"], within=30, what="a warning")
+        eventually(lambda: api.endpoint_out(app, endpoint)["failing"]["warnings"], what="a warning")
         receiver.answer = Reply(200)
-        eventually(lambda: "failing" not in api.endpoint_out(app, endpoint), within=30, what="forgiven")
+        eventually(lambda: "failing" not in api.endpoint_out(app, endpoint), what="forgiven")
         assert not api.endpoint_out(app, endpoint)["disabled"]
 
 
@@ -97,7 +98,7 @@ def test_410_parks_what_waits_and_all_of_it_arrives_in_order_once_enabled(api, a
     receiver.answer = Reply(200)
     never(lambda: receiver.count > 1, during=0.7, what="something for an endpoint that is gone")
     api.patch(f"/app/{app}/endpoint/{endpoint}", {"disabled": False})
-    arrivals = receiver.wait(22, within=20)
+    arrivals = receiver.wait(22)
     assert [arrival.id for arrival in arrivals[1:]] == [first, *later]
 
 
@@ -122,12 +123,12 @@ def test_recovered_deliveries_are_manual_and_only_failed_ones_are(api, app, rece
     good = api.send(app)
     eventually(lambda: status(api, app, good, endpoint) == 0)
     bad = api.send(app)
-    eventually(lambda: status(api, app, bad, endpoint) == 2, within=20, what="given up")
+    eventually(lambda: status(api, app, bad, endpoint) == 2, what="given up")
     tried = len(api.attempts(app, bad))
     since = api.endpoint_out(app, endpoint)["createdAt"]
     answer = api.post(f"/app/{app}/endpoint/{endpoint}/recover", {"since": since})
     assert answer.status_code == 202, answer.text
-    eventually(lambda: status(api, app, bad, endpoint) == 0, within=20, what="recovered")
+    eventually(lambda: status(api, app, bad, endpoint) == 0, what="recovered")
     again = api.attempts(app, bad)[: -tried]
     # A person asked for the first of them; what followed its failure came on schedule.
     assert [attempt["triggerType"] for attempt in reversed(again)] == [1, 0], "one more failure, then the success"
@@ -139,12 +140,13 @@ def test_asking_twice_for_one_delivery_sends_once(api, app, receiver):
     endpoint = api.endpoint(app, receiver.url())
     message = api.send(app)
     eventually(lambda: status(api, app, message, endpoint) == 0)
-    receiver.answer = Reply(200, delay=1.0)
+    receiver.answer = held = Held(Reply(200))
     for _ in range(5):
         assert api.post(f"/app/{app}/msg/{message}/endpoint/{endpoint}/resend").status_code == 202
     receiver.wait(2)
     never(lambda: receiver.busy > 1, during=0.5, what="one delivery twice in flight")
-    eventually(lambda: status(api, app, message, endpoint) == 0, within=20)
+    held.released = True
+    eventually(lambda: status(api, app, message, endpoint) == 0)
     never(lambda: receiver.count > 3, during=1.5, what="more than was asked for while one was under way")
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import time
+from datetime import datetime
 
 import pytest
 
@@ -103,10 +104,10 @@ def test_an_applications_rate_is_kept_over_its_endpoints(api, receiver):
     app = api.application(throttleRate=10)
     for n in range(3):
         api.endpoint(app, receiver.url(f"/{n}"))
-    for n in range(15):
-        api.send(app, payload={"n": n})
-    arrivals = receiver.wait(45, within=20)
-    window = [arrival.at for arrival in arrivals if arrival.at - arrivals[0].at > 0.5]
-    rate = (len(window) - 1) / (window[-1] - window[0])
-    assert 8.5 <= rate <= 11.5, f"{rate:.2f} a second"
+    sent = [api.send(app, payload={"n": n}) for n in range(15)]
+    receiver.wait(45)
+    attempts = [eventually(lambda: len(found := api.attempts(app, message)) == 3 and found) for message in sent]
+    moments = sorted(datetime.fromisoformat(one["timestamp"].replace("Z", "+00:00")).timestamp() for three in attempts for one in three)
+    # No more than asked for, and what a burst may be. That it is no less is measured with a backlog, in test_rates.py.
+    assert moments[-1] - moments[0] >= (45 - 1) / 10 * 0.85, moments
     never(lambda: receiver.count > 45, during=0.5)

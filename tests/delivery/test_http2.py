@@ -34,7 +34,7 @@ def listen(authority, **options):
 def deliver(api, app, receiver, count):
     """Sends so many messages and waits until each has arrived and is recorded as delivered."""
     sent = {api.send(app, payload={"n": n}) for n in range(count)}
-    eventually(lambda: sent <= set(receiver.ids), within=30, what="all have arrived")
+    eventually(lambda: sent <= set(receiver.ids), what="all have arrived")
     delivered = lambda message: all(one["status"] == 0 for one in api.destinations(app, message).values())  # noqa: E731
     for message in sent:
         eventually(lambda: delivered(message), what=f"{message} is delivered")

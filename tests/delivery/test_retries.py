@@ -86,15 +86,18 @@ def test_answers_that_are_none_are_failures_and_retried(server, api, app, receiv
     assert server.running()
 
 
-def test_a_receiver_that_hangs_times_out(api, app, receiver):
-    receiver.answer = script(Hang(), Reply(200))
-    endpoint = api.endpoint(app, receiver.url())
-    message = api.send(app)
-    eventually(lambda: status(api, app, message, endpoint) == 0, within=15)
-    first = api.attempts(app, message)[-1]
-    assert first["responseStatusCode"] == 0
-    assert "time" in first["response"].lower()
-    assert 2_500 <= first["responseDurationMs"] <= 6_000, "the timeout of this server is 3 s"
+def test_a_receiver_that_hangs_times_out(receiver):
+    with Server(DELIVERY__RETRY_SCHEDULE="100ms", DELIVERY__TIMEOUT="3s") as server:
+        api = server.api
+        app = api.application()
+        receiver.answer = Hang()
+        endpoint = api.endpoint(app, receiver.url())
+        message = api.send(app)
+        eventually(lambda: status(api, app, message, endpoint) == 2, what="given up")
+        for attempt in api.attempts(app, message):
+            assert attempt["responseStatusCode"] == 0
+            assert "time" in attempt["response"].lower()
+            assert attempt["responseDurationMs"] >= 2_500
 
 
 def test_410_disables_at_once_with_its_reason(api, app, receiver):
@@ -120,18 +123,22 @@ def test_retry_after_holds_the_whole_lane(api, app, receiver, code):
         assert arrival.at - refused.at >= 1.9, "nothing goes to an endpoint that asked for time"
 
 
-def test_retry_after_with_another_status_holds_that_delivery_only(api, app, receiver):
+def test_retry_after_with_another_status_holds_that_delivery(api, app, receiver):
     receiver.answer = script(Reply(500, headers={"retry-after": "3"}), Reply(200))
     endpoint = api.endpoint(app, receiver.url())
+    message = api.send(app)
+    assert gaps(receiver.wait(2))[0] >= 2.9
+    eventually(lambda: status(api, app, message, endpoint) == 0)
+
+
+def test_retry_after_with_another_status_holds_no_other_delivery(api, app, receiver):
+    receiver.answer = script(Reply(500, headers={"retry-after": "3600"}), Reply(200))
+    endpoint = api.endpoint(app, receiver.url())
     first = api.send(app)
-    receiver.wait(1)
     eventually(lambda: api.attempts(app, first))
     second = api.send(app)
-    arrivals = receiver.wait(3)
-    assert [arrival.id for arrival in arrivals] == [first, second, first]
-    assert arrivals[1].at - arrivals[0].at < 2.0
-    assert arrivals[2].at - arrivals[0].at >= 2.9
-    eventually(lambda: status(api, app, first, endpoint) == 0)
+    eventually(lambda: status(api, app, second, endpoint) == 0)
+    assert (receiver.ids[first], status(api, app, first, endpoint)) == (1, 1), "it waits"
 
 
 DATES = {
@@ -145,18 +152,36 @@ DATES = {
 @pytest.mark.parametrize("code", [429, 503, 500])
 def test_retry_after_may_be_a_date_of_any_form(api, app, receiver, form, code):
     """With 429 and 503 it holds the lane, otherwise the delivery that got it."""
-    at = (datetime.now(timezone.utc) + timedelta(seconds=4)).replace(microsecond=0)
+    at = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(hours=1)
     receiver.answer = script(Reply(code, headers={"retry-after": DATES[form](at)}), Reply(200))
-    api.endpoint(app, receiver.url())
+    endpoint = api.endpoint(app, receiver.url())
     first = api.send(app)
-    receiver.wait(1)
     eventually(lambda: api.attempts(app, first), what="the refusal is recorded")
+    planned = datetime.fromisoformat(api.destinations(app, first)[endpoint]["nextAttempt"].replace("Z", "+00:00"))
+    assert abs(planned - at) <= timedelta(seconds=2), "at that moment"
     second = api.send(app)
-    arrivals = receiver.wait(3, within=15)
-    gap = at.timestamp() - time.time() + time.monotonic()
-    of = lambda message: [arrival.at for arrival in arrivals if arrival.id == message]  # noqa: E731
-    assert of(first)[1] >= gap - 0.1, "not before that moment"
-    assert (of(second)[0] >= gap - 0.1) == (code != 500), "whom it holds"
+    if code == 500:
+        receiver.wait(2)
+    else:
+        never(lambda: receiver.count > 1, during=0.7, what="something for an endpoint that asked for time")
+    assert receiver.ids[second] == (code == 500), "whom it holds"
+
+
+@pytest.mark.parametrize("form", DATES)
+def test_what_a_date_holds_comes_when_it_has_passed(api, app, receiver, form):
+    at = []
+
+    def answer(_):
+        if at:
+            return Reply(200)
+        at.append(datetime.now(timezone.utc).replace(microsecond=0) + timedelta(seconds=3))
+        return Reply(503, headers={"retry-after": DATES[form](at[0])})
+
+    receiver.answer = answer
+    api.endpoint(app, receiver.url())
+    api.send(app)
+    arrivals = receiver.wait(2)
+    assert arrivals[1].at >= at[0].timestamp() - time.time() + time.monotonic() - 0.1, "not before that moment"
 
 
 @pytest.mark.parametrize("code", [503, 500])
@@ -171,17 +196,17 @@ def test_retry_after_is_obeyed_for_a_day_at_most(api, app, receiver, code, asked
     assert timedelta(hours=23) < wait <= timedelta(hours=24)
 
 
-@pytest.mark.parametrize("value", ["-1", "1.5e9", "soon", "", "120s", "99999999999999999999999999x"])
+@pytest.mark.parametrize("value", ["-1", "1.5e9", "soon", "", "3600s", "99999999999999999999999999x"])
 def test_a_retry_after_that_is_none_is_ignored(api, app, receiver, value):
     receiver.answer = script(Reply(500, headers={"retry-after": value}), Reply(200))
     api.endpoint(app, receiver.url())
     api.send(app)
-    assert gaps(receiver.wait(2))[0] < 3
+    receiver.wait(2)  # on schedule: nothing of the above would be over by the time that the test gives up
 
 
 def test_the_breaker_opens_and_probes_and_releases_in_order():
     """Ten failures in a row open it: nobody's tries are used up meanwhile, and what waits comes in order."""
-    with Server(DELIVERY__RETRY_SCHEDULE="100ms,100ms,100ms,100ms,100ms", DELIVERY__TIMEOUT="3s") as server, Receiver() as receiver:
+    with Server(DELIVERY__RETRY_SCHEDULE="100ms,100ms,100ms,100ms,100ms") as server, Receiver() as receiver:
         api = server.api
         app = api.application()
         receiver.answer = Reply(500)
@@ -200,10 +225,11 @@ def test_the_breaker_opens_and_probes_and_releases_in_order():
         before = len(receiver.arrivals)
         receiver.answer = Reply(200)
         eventually(lambda: all(receiver.ids[m] for m in waiting) and all(
-            status(api, app, m, endpoint) == 0 for m in waiting[-5:]), within=90, what="released")  # fmt: skip
+            status(api, app, m, endpoint) == 0 for m in waiting[-5:]), within=300, what="released")  # fmt: skip
         order = [a.id for a in receiver.arrivals[before:] if a.id in set(waiting[50:])]
-        late = [abs(order.index(m) - place) for place, m in enumerate(waiting[50:])]
-        assert max(late) <= 32, "in order of arrival, up to what is on its way at once"
+        # Whoever is on its way may be late, but nobody overtakes more than are on their way with him.
+        ahead = [place - order.index(m) for place, m in enumerate(waiting[50:])]
+        assert max(ahead) <= 32, "in order of arrival, up to what is on its way at once"
         assert first
 
 
@@ -211,9 +237,10 @@ def test_a_slow_endpoint_does_not_delay_another(api, app):
     with Receiver(Hang()) as slow, Receiver() as quick:
         api.endpoint(app, slow.url())
         api.endpoint(app, quick.url())
-        sent = [(api.send(app), time.monotonic()) for _ in range(40)]
-        arrivals = {arrival.id: arrival.at for arrival in quick.wait(40)}
-        assert max(arrivals[message] - at for message, at in sent) < 2.0
+        for _ in range(40):
+            message = api.send(app)
+            eventually(lambda: quick.ids[message], what="it arrives while the other one hangs")
+        assert slow.busy > 0 and api.attempts(app, message), "the other one hangs still"
 
 
 def test_concurrency_is_bounded(api, app, receiver):
@@ -223,6 +250,6 @@ def test_concurrency_is_bounded(api, app, receiver):
         api.send(app)
     worst = 0
     while receiver.count < 60:
-        worst = max(worst, receiver.open)
+        worst = max(worst, receiver.busy)
         time.sleep(0.005)
-    assert worst <= 33, f"{worst} connections at once"
+    assert worst <= 32, f"{worst} at once"

@@ -10,7 +10,7 @@ from harness.waiting import eventually
 def paste(script, cwd, **environment):
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=cwd, env=clean_environment(**environment), capture_output=True, text=True, timeout=60,
+        cwd=cwd, env=clean_environment(**environment), capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -4,6 +4,8 @@ import json
 
 import httpx
 
+from .waiting import PATIENCE
+
 
 class Api:
     """A client with a token. Paths are below /api/v1 unless they begin with one of the root's own."""
@@ -17,7 +19,7 @@ class Api:
         self.http = httpx.Client(
             base_url=url,
             headers=headers,
-            timeout=30,
+            timeout=PATIENCE,
             trust_env=False,
             verify=False,
             limits=httpx.Limits(keepalive_expiry=2),

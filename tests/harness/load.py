@@ -6,6 +6,8 @@ import json
 import threading
 import time
 
+from .waiting import PATIENCE
+
 
 class Load:
     """`senders` connections that post messages to one application until `stop`, or until `total` were tried.
@@ -28,7 +30,7 @@ class Load:
         self._thread.start()
         return self
 
-    def join(self, within=120.0):
+    def join(self, within=600.0):
         """Waits until `total` messages have been tried."""
         self._thread.join(within)
         assert not self._thread.is_alive(), f"the load did not end within {within} s"
@@ -51,7 +53,7 @@ class Load:
                 if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
                 began = time.monotonic()
-                status, body = await asyncio.wait_for(self._post(reader, writer, number), 30)
+                status, body = await asyncio.wait_for(self._post(reader, writer, number), PATIENCE)
                 self.slowest = max(self.slowest, time.monotonic() - began)
             except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
                 if writer is not None:

@@ -20,6 +20,6 @@ def verdicts(secret, arrival):
     )
     said = []
     for command in (["node", JS / "verify.mjs"], [RUST, "verify"]):
-        done = subprocess.run(command, input=line, capture_output=True, text=True, timeout=30, check=True)
+        done = subprocess.run(command, input=line, capture_output=True, text=True, timeout=120, check=True)
         said += json.loads(done.stdout)
     return said

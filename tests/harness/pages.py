@@ -119,7 +119,7 @@ class Terminal:
         """Interrupts it, as a reader would, and waits for its end."""
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
-            process.wait(40)
+            process.wait(120)
 
     def quick_start(self):
         """What the pages after the quick start take for granted: its server, application and endpoint."""
@@ -145,7 +145,7 @@ class Terminal:
 
     def _run(self, command, block):
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+            command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, f"{block}\n{done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from standardwebhooks import Webhook
 
-from .waiting import eventually
+from .ports import free_port
+from .waiting import PATIENCE, eventually
 
 
 @dataclass
@@ -70,6 +71,19 @@ class Hang:
 
     async def write(self, writer):
         await asyncio.sleep(3600)
+
+
+class Held:
+    """A whole answer, but not before it is released."""
+
+    def __init__(self, reply):
+        self.reply = reply
+        self.released = False
+
+    async def write(self, writer):
+        while not self.released:
+            await asyncio.sleep(0.01)
+        return await self.reply.write(writer)
 
 
 @dataclass
@@ -160,7 +174,7 @@ class _Loop:
 
     @classmethod
     def run(cls, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, cls.get()).result(20)
+        return asyncio.run_coroutine_threadsafe(coroutine, cls.get()).result(PATIENCE)
 
 
 class Receiver:
@@ -174,7 +188,8 @@ class Receiver:
         self.tls = tls
         self.early = early
         self.host = host
-        self.port = port
+        # Not one that the kernel hands out: while nobody listens on such a port, whoever connects to it may meet himself.
+        self.port = port or free_port(host)
         self.answer = answer or Reply()
         self.answers = {}
         self.arrivals = []
@@ -204,7 +219,6 @@ class Receiver:
             )
 
         _Loop.run(start())
-        self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def close(self):
@@ -227,7 +241,7 @@ class Receiver:
         """What has arrived on one path, in order of arrival."""
         return [arrival for arrival in list(self.arrivals) if arrival.path == path]
 
-    def wait(self, count=1, path=None, within=10.0):
+    def wait(self, count=1, path=None, within=PATIENCE):
         """Waits until `count` requests have arrived, on `path` if given, and returns all of them."""
 
         def enough():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .api import Api
 from .ports import free_port
+from .waiting import PATIENCE
 
 ADMIN_TOKEN = "black-box-admin-token-0123456789abcdef"
 LOOPBACK = "127.0.0.0/8"
@@ -34,7 +35,7 @@ def clean_environment(**settings):
     return kept | {key: str(value) for key, value in settings.items()}
 
 
-def ringbolt(*arguments, timeout=60, cwd=None, stdin=None, **settings):
+def ringbolt(*arguments, timeout=2 * PATIENCE, cwd=None, stdin=None, **settings):
     """Runs the binary to its end; returns the completed process with its output as text."""
     return subprocess.run(
         [binary(), *map(str, arguments)],
@@ -50,8 +51,11 @@ def ringbolt(*arguments, timeout=60, cwd=None, stdin=None, **settings):
 class Server:
     """One `ringbolt serve`; may be stopped, killed and started again on the same folder and port.
 
-    `settings` are environment variables; those without the RINGBOLT_ prefix get it.
+    A test fails whose server has crashed or panicked, though nobody may have noticed. `settings` are environment variables; those without the RINGBOLT_ prefix get it.
     """
+
+    # Those that were not closed yet, so that a test that fails shows how they stand.
+    open = []
 
     def __init__(self, folder=None, *, allow=LOOPBACK, **settings):
         self._temporary = None
@@ -75,6 +79,8 @@ class Server:
             for key, value in settings.items()
         }
         self.process = None
+        self.signalled = False
+        Server.open.append(self)
         self.api = Api(self.url, ADMIN_TOKEN)
 
     def __enter__(self):
@@ -82,18 +88,34 @@ class Server:
 
     def __exit__(self, *failure):
         if failure[0] is not None:
-            print(f"--- last lines of the server's log ({self.log_path})\n{self.log()[-4_000:]}")
+            print(f"--- {self.standing()}")
+        crashed = self.crashed()
+        standing = self.standing()
         self.close()
+        assert failure[0] is not None or not crashed, standing
 
     def close(self):
+        Server.open.remove(self)
         self.api.close()
         self.kill()
         if self._temporary:
             self._temporary.cleanup()
 
+    def standing(self):
+        """What has become of it: whether it runs or how it ended, and the last lines of its log."""
+        status = "never started" if self.process is None else self.process.poll()
+        ended = "runs" if status is None else f"ended: {status}"
+        return f"server at {self.url} {ended}; the last of its log ({self.log_path}):\n{self.log()[-4_000:]}"
+
+    def crashed(self):
+        """Whether it ended by a signal that no test sent, or a task of it panicked."""
+        status = self.process.poll() if self.process else None
+        return (status is not None and status < 0 and not self.signalled) or "panicked at" in self.log()
+
     def spawn(self):
         """Starts the process without waiting for anything."""
         assert not self.running(), "already running"
+        self.signalled = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [binary(), "serve"],
@@ -105,26 +127,26 @@ class Server:
             )
         return self
 
-    def start(self, within=15.0):
+    def start(self, within=PATIENCE):
         """Starts the process and waits until it is healthy; the seconds this took are in `started_in`."""
         began = time.monotonic()
         self.spawn().wait_healthy(within)
         self.started_in = time.monotonic() - began
         return self
 
-    def wait_healthy(self, within=15.0):
+    def wait_healthy(self, within=PATIENCE):
         deadline = time.monotonic() + within
         while True:
             if self.process.poll() is not None:
-                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log()[-4_000:]}")
+                raise AssertionError(self.standing())
             if self._health() == 200:
                 return
-            assert time.monotonic() < deadline, f"not healthy within {within} s:\n{self.log()[-4_000:]}"
+            assert time.monotonic() < deadline, f"not healthy within {within} s: {self.standing()}"
             time.sleep(0.005)
 
     def _health(self):
         """Status of the health route; None when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/api/v1/health")
             return connection.getresponse().status
@@ -137,9 +159,10 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def signal(self, number):
+        self.signalled = True
         self.process.send_signal(number)
 
-    def stop(self, within=40.0):
+    def stop(self, within=120.0):
         """SIGTERM and wait; returns the exit code."""
         self.signal(signal.SIGTERM)
         return self.process.wait(within)
@@ -147,8 +170,9 @@ class Server:
     def kill(self):
         """SIGKILL; the process is gone when this returns."""
         if self.running():
+            self.signalled = True
             self.process.kill()
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

@@ -2,8 +2,11 @@
 
 import time
 
+# Much more than a machine needs that is slow and busy: whoever waits for so long waits in vain. It costs nothing where all is well.
+PATIENCE = 60.0
 
-def eventually(condition, *, within=10.0, every=0.02, what=None):
+
+def eventually(condition, *, within=PATIENCE, every=0.02, what=None):
     """Calls `condition` until it gives something true, and returns that; fails after `within` seconds."""
     deadline = time.monotonic() + within
     while True:

@@ -183,7 +183,7 @@ def test_keys_for_encryption_can_be_rotated_and_not_lost(tmp_path):
         server.settings["RINGBOLT_ENCRYPTION_KEY"] = "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M="
         server.spawn()
         try:
-            refused = server.process.wait(10) != 0
+            refused = server.process.wait(60) != 0
         except Exception:
             refused = False
         if not refused:
@@ -259,10 +259,12 @@ def test_a_flood_of_failures_does_not_fill_the_log(tmp_path):
         assert 0 < len(lines) <= 50 * (seconds + 2), f"{len(lines)} lines in {seconds:.1f} s"
         time.sleep(1)  # the second in which no more may be written has to pass
         assert nobody.get("/app").status_code == 401
-        eventually(lambda: len(_lines(server, message="a request was refused")) > len(lines))
-        said = _lines(server, message="lines about requests that failed were left out")
-        written = len(_lines(server, message="a request was refused"))
-        assert written + sum(line["left_out"] for line in said) == 401
+
+        def told():
+            said = _lines(server, message="lines about requests that failed were left out")
+            return len(_lines(server, message="a request was refused")) + sum(line["left_out"] for line in said)
+
+        eventually(lambda: told() == 401, what="each was told or counted")
 
 
 @pytest.mark.parametrize("key", ["RINGBOLT_TLS__CERTIFICATE", "RINGBOLT_TLS__KEY", "RINGBOLT_NET__EXTRA_ROOTS"])

@@ -37,6 +37,6 @@ def test_what_is_missing_is_named_and_nothing_is_installed(group, there, said):
             (tools / name).write_text("#!/bin/bash\nexit 1\n")
             (tools / name).chmod(0o755)
         nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-        done = subprocess.run([need, group], env={"PATH": str(tools)}, capture_output=True, text=True, timeout=60, **nobody)
+        done = subprocess.run([need, group], env={"PATH": str(tools)}, capture_output=True, text=True, timeout=300, **nobody)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr.startswith("missing: ") and said in done.stderr, done.stderr

@@ -1,16 +1,12 @@
 """What is kept, and for how long: old messages go by themselves, contents when they are told to."""
 
-import pytest
-
 from harness.api import expect
 from harness.receiver import Receiver, Reply
 from harness.server import Server
 from harness.waiting import eventually
 
-pytestmark = pytest.mark.timeout(240)
-
 # A walk through what is old begins every few seconds, and what was kept is looked at again after ten.
-GONE = 90.0
+GONE = 180.0
 
 
 def test_messages_go_after_their_time_and_what_was_parked_has_expired():
@@ -36,7 +32,7 @@ def test_messages_go_after_their_time_and_what_was_parked_has_expired():
 
 
 def test_what_is_still_to_be_tried_outlives_retention_and_is_delivered():
-    settings = {"RETENTION__CONTENT": "1s", "DELIVERY__RETRY_SCHEDULE": "1s," * 63 + "1s"}
+    settings = {"RETENTION__CONTENT": "1s", "DELIVERY__RETRY_SCHEDULE": "2s," * 63 + "2s"}
     with Receiver(Reply(500)) as receiver, Server(**settings) as server:
         api = server.api
         app, other = api.application(), api.application()
@@ -66,7 +62,7 @@ def test_the_file_gives_the_space_of_old_messages_back(tmp_path):
 def test_a_retention_of_nothing_is_refused():
     server = Server(RETENTION__CONTENT="999ms").spawn()
     try:
-        assert server.process.wait(20) == 78
+        assert server.process.wait(60) == 78
         assert "RINGBOLT_RETENTION__CONTENT" in server.log() and "below 1s" in server.log()
     finally:
         server.close()

@@ -233,14 +233,16 @@ def test_the_breaker_opens_and_probes_and_releases_in_order():
         assert first
 
 
-def test_a_slow_endpoint_does_not_delay_another(api, app):
-    with Receiver(Hang()) as slow, Receiver() as quick:
+def test_a_slow_endpoint_does_not_delay_another():
+    with Receiver(Hang()) as slow, Receiver() as quick, Server(DELIVERY__TIMEOUT="10m") as server:
+        api = server.api
+        app = api.application()
         api.endpoint(app, slow.url())
         api.endpoint(app, quick.url())
         for _ in range(40):
             message = api.send(app)
-            eventually(lambda: quick.ids[message], what="it arrives while the other one hangs")
-        assert slow.busy > 0 and api.attempts(app, message), "the other one hangs still"
+            eventually(lambda: quick.ids[message], what="it arrives though the other one hangs for longer than we wait")
+        assert slow.busy > 0, "the other one hangs still"
 
 
 def test_concurrency_is_bounded(api, app, receiver):

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from svix.api import (
     ApplicationIn,
+    MessageAttemptListAttemptedMessagesOptions,
+    MessageAttemptListByEndpointOptions,
     MessageCreateOptions,
     MessageGetOptions,
     MessageIn,
@@ -12,6 +14,7 @@ from svix.api import (
 )
 
 from harness.sdk import invalid, refused, walk
+from harness.waiting import eventually
 
 CONTENT = MessageCreateOptions(with_content=True)
 
@@ -27,6 +30,23 @@ def test_create_and_get(svix, app):
     full = MessageGetOptions(with_content=True)
     assert svix.message.get(app, made.id, full) == svix.message.get(app, "evt-1", full) == made
     assert svix.message.get(app, made.id).payload == {}, "the SDK does not ask for content by default"
+
+
+def test_lists_are_narrowed_by_tags(svix, api, app, receiver):
+    endpoint = api.endpoint(app, receiver.url())
+    sent = [svix.message.create(app, MessageIn(event_type="m.t", payload={}, tags=tags)) for tags in (["gold", "eu"], ["eu"], None)]
+    assert [sorted(made.tags or []) for made in sent] == [["eu", "gold"], ["eu"], []]
+    assert sorted(svix.message.get(app, sent[0].id).tags) == ["eu", "gold"]
+    ids = [made.id for made in sent]
+    for tag, found in (("gold", ids[:1]), ("eu", ids[1::-1]), ("tin", [])):
+        assert [one.id for one in svix.message.list(app, MessageListOptions(tag=tag)).data] == found, tag
+        listed = svix.message_attempt.list_attempted_messages(app, endpoint, MessageAttemptListAttemptedMessagesOptions(tag=tag))
+        assert [one.id for one in listed.data] == found, tag
+    attempts = lambda tag: svix.message_attempt.list_by_endpoint(app, endpoint, MessageAttemptListByEndpointOptions(tag=tag))  # noqa: E731
+    assert eventually(lambda: [one.msg_id for one in attempts("gold").data]) == ids[:1]
+    assert attempts("tin").data == []
+    receiver.wait(3)
+    assert all(b"gold" not in arrival.body for arrival in receiver.arrivals), "tags do not leave the house"
 
 
 def test_an_event_id_is_taken_once_in_an_application(svix, api, app):

@@ -50,6 +50,8 @@ struct AttemptParams {
     event_types: Option<Vec<String>>,
     /// Attempts at messages in this channel only.
     channel: Option<String>,
+    /// Attempts at messages with this tag only.
+    tag: Option<String>,
     /// Attempts that ended before this moment only.
     before: Option<String>,
     /// Attempts that ended after this moment only.
@@ -64,6 +66,7 @@ fn filter(query: &Query, endpoint: Option<EndpointId>) -> Result<AttemptFilter, 
     let filter = AttemptFilter {
         event_types: wrong.or_default(query.list("event_types")),
         channel: wrong.or_default(query.read("channel")),
+        tag: wrong.or_default(query.read("tag")),
         before: wrong.or_default(query.read("before")),
         after: wrong.or_default(query.read("after")),
         status: wrong.or_default(status::filter(query)),

@@ -40,6 +40,8 @@ pub(crate) struct MessageParams {
     event_types: Option<Vec<String>>,
     /// Messages in this channel only.
     channel: Option<String>,
+    /// Messages with this tag only.
+    tag: Option<String>,
     /// Messages accepted before this moment only.
     before: Option<String>,
     /// Messages accepted after this moment only.
@@ -54,6 +56,7 @@ fn filter(query: &Query) -> Result<MessageFilter, Problem> {
     let filter = MessageFilter {
         event_types: wrong.or_default(query.list("event_types")),
         channel: wrong.or_default(query.read("channel")),
+        tag: wrong.or_default(query.read("tag")),
         before: wrong.or_default(query.read("before")),
         after: wrong.or_default(query.read("after")),
         status: None,

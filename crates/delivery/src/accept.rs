@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringbolt_engine::{Admission, Target};
 use ringbolt_model::{
-    AppId, Application, Channel, Endpoint, EventTypeName, Message, MessageId, Timestamp, Uid,
+    AppId, Application, Channel, Endpoint, EventTypeName, Message, MessageId, Tag, Timestamp, Uid,
 };
 use ringbolt_store::{Accept, AcceptRefused, Accepted, AppRef, IdempotencyKey, StoreError, Write};
 
@@ -22,6 +22,8 @@ pub struct Draft {
     pub event_id: Option<Uid>,
     /// Where it is of interest.
     pub channels: Arc<[Channel]>,
+    /// What lists can be narrowed by.
+    pub tags: Arc<[Tag]>,
     /// The media type of the payload.
     pub content_type: Arc<str>,
     /// The bytes to deliver; an owned copy, no slice of a read buffer.
@@ -164,6 +166,7 @@ impl Handle {
             event_type: draft.event_type,
             event_id: draft.event_id,
             channels: draft.channels,
+            tags: draft.tags,
             content_type: draft.content_type,
             payload: Some(draft.payload),
             expires_at: draft.expires_at,

@@ -231,6 +231,7 @@ fn draft(idempotency: Option<IdempotencyKey>) -> Draft {
         event_type: "test.event".parse().expect("a name"),
         event_id: None,
         channels: Arc::new([]),
+        tags: Arc::new([]),
         content_type: "application/json".into(),
         payload: Bytes::from_static(b"{}"),
         expires_at: None,

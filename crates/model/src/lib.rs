@@ -27,7 +27,7 @@ pub use id::{AppId, AttemptId, EndpointId, IdMaker, KeyId, MessageId, TaskId};
 pub use key::{ApiKey, Role};
 pub use message::Message;
 pub use metadata::Metadata;
-pub use name::{Channel, EventTypeName, NameError, Uid};
+pub use name::{Channel, EventTypeName, NameError, Tag, Uid};
 pub use portal::{Capabilities, Capability, PortalAccess};
 pub use ringbolt_signatures::Secret;
 pub use schedule::RetrySchedule;

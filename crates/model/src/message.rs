@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{AppId, Channel, EventTypeName, MessageId, Timestamp, Uid};
+use crate::{AppId, Channel, EventTypeName, MessageId, Tag, Timestamp, Uid};
 
 /// The content type of a payload that came as a JSON value.
 pub const JSON: &str = "application/json";
@@ -22,6 +22,8 @@ pub struct Message {
     pub event_id: Option<Uid>,
     /// Where it is of interest.
     pub channels: Arc<[Channel]>,
+    /// What lists of messages can be narrowed by; it decides nothing else.
+    pub tags: Arc<[Tag]>,
     /// The media type of the payload.
     pub content_type: Arc<str>,
     /// The bytes that receivers get, exactly as they were sent to us. It owns its memory: it is no

@@ -105,6 +105,10 @@ name!(
     /// A channel of a message or endpoint: 1 to 128 of `[a-zA-Z0-9-_.:+]`.
     Channel, 128, "-_.:+"
 );
+name!(
+    /// A tag of a message, to find it by: 1 to 128 of `[a-zA-Z0-9-_.:+]`.
+    Tag, 128, "-_.:+"
+);
 
 impl Uid {
     /// A uid that cannot be taken for an id with this prefix (`app_`, `ep_`, `msg_`).

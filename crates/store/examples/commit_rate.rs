@@ -57,6 +57,7 @@ impl Load {
             event_type: "invoice.paid".parse().expect("a name"),
             event_id: None,
             channels: Arc::from([]),
+            tags: Arc::from([]),
             content_type: "application/json".into(),
             payload: Some(self.payload.clone()),
             expires_at: None,

@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use ringbolt_delivery::Draft;
 use ringbolt_model::message::JSON;
-use ringbolt_model::{AppId, Message, MessageId};
+use ringbolt_model::{AppId, Channel, Message, MessageId, Tag};
 
 use crate::message::MessageOut;
 
@@ -55,18 +55,16 @@ impl Accepted<'_> {
             body.push_str(event_id.as_str());
             body.push('"');
         }
-        for (index, channel) in draft.channels.iter().enumerate() {
-            body.push_str(if index == 0 {
-                ",\"channels\":[\""
-            } else {
-                ",\""
-            });
-            body.push_str(channel.as_str());
-            body.push('"');
-        }
-        if !draft.channels.is_empty() {
-            body.push(']');
-        }
+        list(
+            &mut body,
+            ",\"channels\":[\"",
+            draft.channels.iter().map(Channel::as_str),
+        );
+        list(
+            &mut body,
+            ",\"tags\":[\"",
+            draft.tags.iter().map(Tag::as_str),
+        );
         body.push_str(",\"timestamp\":\"");
         push(&mut body, &id.time());
         body.push_str("\",\"payload\":");
@@ -85,11 +83,26 @@ impl Accepted<'_> {
             event_type: draft.event_type.clone(),
             event_id: draft.event_id.clone(),
             channels: draft.channels.clone(),
+            tags: draft.tags.clone(),
             content_type: draft.content_type.clone(),
             payload: Some(draft.payload.clone()),
             expires_at: draft.expires_at,
         };
         serde_json::to_vec(&MessageOut::new(&message, self.with_content))
+    }
+}
+
+/// A list of names, if there are any; `begins` leads to the first.
+fn list<'a>(body: &mut String, begins: &str, names: impl Iterator<Item = &'a str>) {
+    let mut before = begins;
+    for name in names {
+        body.push_str(before);
+        body.push_str(name);
+        body.push('"');
+        before = ",\"";
+    }
+    if before != begins {
+        body.push(']');
     }
 }
 
@@ -126,6 +139,7 @@ mod tests {
             event_type: "user.created".parse().unwrap(),
             event_id: None,
             channels: [].into(),
+            tags: [].into(),
             content_type: JSON.into(),
             payload: Bytes::from_static(br#"{"a": [1.50, null]}"#),
             expires_at: None,
@@ -137,8 +151,10 @@ mod tests {
         }
         draft.event_id = Some("evt-1".parse().unwrap());
         draft.channels = ["a", "b:c"].map(|channel| channel.parse().unwrap()).into();
+        draft.tags = ["t", "u+v"].map(|tag| tag.parse().unwrap()).into();
         let [written, serialized] = both(&draft, true);
         assert_eq!(written, serialized);
         assert_eq!(written["channels"], serde_json::json!(["a", "b:c"]));
+        assert_eq!(written["tags"], serde_json::json!(["t", "u+v"]));
     }
 }

@@ -1,6 +1,8 @@
 //! A message as its sender wrote it: read without copying, checked, and made a draft.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use ringbolt_delivery::Draft;
 use ringbolt_gate::mend::{self, Mended};
 use ringbolt_gate::shape::Shape;
 use ringbolt_gate::{Faults, Problem, body};
-use ringbolt_model::{Channel, EventTypeName, MessageId, Timestamp, Uid};
+use ringbolt_model::{EventTypeName, MessageId, Timestamp, Uid};
 use ringbolt_store::IdempotencyKey;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -21,6 +23,8 @@ use crate::application::ApplicationIn;
 
 /// The most channels of a message.
 const CHANNELS: usize = 10;
+/// The most tags of a message.
+const TAGS: usize = 5;
 /// For how many days a message can ask its content to be kept.
 const DAYS: std::ops::RangeInclusive<i64> = 1..=90;
 /// The same in hours.
@@ -58,6 +62,9 @@ pub(super) struct MessageIn<'a> {
     /// Where it is of interest, at most 10.
     #[schema(value_type = Option<Vec<String>>)]
     channels: Option<Vec<Text<'a>>>,
+    /// What lists can be narrowed by, at most 5.
+    #[schema(value_type = Option<Vec<String>>)]
+    tags: Option<Vec<Text<'a>>>,
     /// For how many days the content is kept, if less than configured.
     #[schema(minimum = 1, maximum = 90)]
     payload_retention_period: Option<i64>,
@@ -134,6 +141,29 @@ fn explain(sent: &[u8], around: &Around<'_>) -> Problem {
     rest.wrong(around, faults)
 }
 
+/// Channels or tags, sorted, each once.
+fn labels<T: FromStr<Err: Display> + Ord>(
+    faults: &mut Faults,
+    field: &str,
+    given: Option<&[Text<'_>]>,
+    most: usize,
+) -> Arc<[T]> {
+    let Some(given) = given.filter(|given| !given.is_empty()) else {
+        return Arc::default();
+    };
+    if given.len() > most {
+        faults.add(field, format!("must be at most {most}"));
+        return Arc::default();
+    }
+    let parsed = given
+        .iter()
+        .filter_map(|text| faults.parsed(field, Some(&*text.0)));
+    let mut labels: Vec<T> = parsed.collect();
+    labels.sort_unstable();
+    labels.dedup();
+    labels.into()
+}
+
 impl MessageIn<'_> {
     /// Whether the payload is JSON for certain.
     pub(super) fn came_as_json(&self) -> bool {
@@ -149,7 +179,8 @@ impl MessageIn<'_> {
         let event_id = self.event_id.as_ref().and_then(|text| {
             faults.check("eventId", Uid::distinct_from(&text.0, MessageId::PREFIX))
         });
-        let channels = self.channels(&mut faults);
+        let channels = labels(&mut faults, "channels", self.channels.as_deref(), CHANNELS);
+        let tags = labels(&mut faults, "tags", self.tags.as_deref(), TAGS);
         let expires_at = self.expiry(&mut faults).map(|span| around.now + span);
         if self.deliver_at.is_some_and(|at| at > around.now) {
             faults.add("deliverAt", "delivering later is not possible yet");
@@ -168,29 +199,12 @@ impl MessageIn<'_> {
             event_type,
             event_id,
             channels,
+            tags,
             content_type,
             payload,
             expires_at,
             idempotency: around.idempotency,
         })
-    }
-
-    /// Sorted, each once.
-    fn channels(&self, faults: &mut Faults) -> Arc<[Channel]> {
-        let Some(given) = self.channels.as_deref().filter(|given| !given.is_empty()) else {
-            return Arc::default();
-        };
-        if given.len() > CHANNELS {
-            faults.add("channels", format!("must be at most {CHANNELS}"));
-            return Arc::default();
-        }
-        let parsed = given
-            .iter()
-            .filter_map(|text| faults.parsed("channels", Some(&*text.0)));
-        let mut channels: Vec<Channel> = parsed.collect();
-        channels.sort_unstable();
-        channels.dedup();
-        channels.into()
     }
 
     fn expiry(&self, faults: &mut Faults) -> Option<Duration> {
@@ -383,6 +397,10 @@ mod tests {
             wrong(r#"{"eventType":"a","payload":1,"channels":["a b"]}"#),
             of(422, "channels")
         );
+        for tags in [r#"["a b"]"#, r#"["1","2","3","4","5","6"]"#] {
+            let json = format!(r#"{{"eventType":"a","payload":1,"tags":{tags}}}"#);
+            assert_eq!(wrong(&json), of(422, "tags"));
+        }
         assert_eq!(
             wrong(r#"{"eventType":"a","payload":1,"payloadRetentionPeriod":91}"#),
             of(422, "payloadRetentionPeriod"),
@@ -400,12 +418,14 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_a_set_and_retention_is_a_span() {
-        let json = r#"{"eventType":"a","payload":1,"channels":["b","a","b"],"tags":["t"],
+    fn channels_and_tags_are_sets_and_retention_is_a_span() {
+        let json = r#"{"eventType":"a","payload":1,"channels":["b","a","b"],"tags":["u","t","u"],
             "payloadRetentionHours":2,"eventId":null}"#;
         let made = draft(json).unwrap();
-        let names: Vec<_> = made.channels.iter().map(Channel::as_str).collect();
+        let names: Vec<_> = made.channels.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["a", "b"]);
+        let names: Vec<_> = made.tags.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["t", "u"]);
         assert_eq!(made.expires_at, Some(Timestamp::from_seconds(1_000 + 7200)));
         assert_eq!(made.event_id, None);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringbolt_model::message::JSON;
-use ringbolt_model::{Channel, EventTypeName, Message, MessageId, Timestamp, Uid};
+use ringbolt_model::{Channel, EventTypeName, Message, MessageId, Tag, Timestamp, Uid};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -27,6 +27,10 @@ pub(crate) struct MessageOut {
     #[serde(skip_serializing_if = "<[Channel]>::is_empty")]
     #[schema(value_type = Vec<String>, required = false)]
     channels: Arc<[Channel]>,
+    /// What lists can be narrowed by.
+    #[serde(skip_serializing_if = "<[Tag]>::is_empty")]
+    #[schema(value_type = Vec<String>, required = false)]
+    tags: Arc<[Tag]>,
     /// The payload as it was sent. `{}` if the content was not asked for, `{"expired":true}` if it is
     /// gone, a string if it is text and no JSON.
     #[schema(value_type = serde_json::Value)]
@@ -54,6 +58,7 @@ impl MessageOut {
             event_type: message.event_type.clone(),
             event_id: message.event_id.clone(),
             channels: message.channels.clone(),
+            tags: message.tags.clone(),
             payload,
             payload_base64,
             content_type: (*message.content_type != *JSON)
@@ -91,6 +96,7 @@ mod tests {
             event_type: "a.b".parse().unwrap(),
             event_id: None,
             channels: Arc::default(),
+            tags: Arc::default(),
             content_type: JSON.into(),
             payload: payload.map(Bytes::copy_from_slice),
             expires_at: None,

@@ -167,6 +167,7 @@ impl Bench {
             event_type: "invoice.paid".parse().expect("a name"),
             event_id: None,
             channels: Arc::from([]),
+            tags: Arc::from([]),
             content_type: ringbolt_model::message::JSON.into(),
             payload: Some(Bytes::from_static(b"{\"amount\": 1}")),
             expires_at: None,

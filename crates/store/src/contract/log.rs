@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use ringbolt_model::{
     AppId, Attempt, AttemptId, Channel, DeliveryState, Endpoint, EndpointId, EventTypeName,
-    Message, MessageId, Timestamp, Uid,
+    Message, MessageId, Tag, Timestamp, Uid,
 };
 
 use super::{Listing, Page, StoreError};
@@ -24,6 +24,8 @@ pub struct MessageFilter {
     pub event_types: Vec<EventTypeName>,
     /// In this channel.
     pub channel: Option<Channel>,
+    /// With this tag.
+    pub tag: Option<Tag>,
     /// Accepted before this moment.
     pub before: Option<Timestamp>,
     /// Accepted after this moment.
@@ -58,6 +60,8 @@ pub struct AttemptFilter {
     pub event_types: Vec<EventTypeName>,
     /// At messages in this channel.
     pub channel: Option<Channel>,
+    /// At messages with this tag.
+    pub tag: Option<Tag>,
     /// Ended before this moment.
     pub before: Option<Timestamp>,
     /// Ended after this moment.

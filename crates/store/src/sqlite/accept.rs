@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::catalogue::application_exists;
 use super::delivery_row::DeliveryRows;
 use super::fold::{self, Watermarks};
-use super::log::rows::{channels_column, content_type_column, to_column};
+use super::log::rows::{content_type_column, labels_column, to_column};
 use super::marks::Marks;
 use super::recent_keys::RecentKeys;
 use super::{Fault, conflict};
@@ -35,7 +35,8 @@ impl<'c> Accepting<'c> {
             conn,
             insert_message: conn.prepare_cached(
                 "INSERT INTO message (id, app_id, event_type, event_id, channels, content_type, \
-                 expires_at, targets, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                 expires_at, targets, payload, tags) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )?,
             insert_mark: conn.prepare_cached("INSERT INTO open_message (id) VALUES (?1)")?,
             event_taken: conn.prepare_cached(
@@ -129,11 +130,12 @@ impl<'c> Accepting<'c> {
             to_column(message.app.raw()),
             message.event_type.as_str(),
             message.event_id.as_ref().map(ringbolt_model::Uid::as_str),
-            channels_column(&message.channels),
+            labels_column(&message.channels),
             content_type_column(&message.content_type),
             message.expires_at.map(Timestamp::as_micros),
             &self.column[..],
             Blob(message.payload.as_deref()),
+            labels_column(&message.tags),
         ];
         self.insert_message.execute(row).map_err(conflict("id"))?;
         Ok(())

@@ -27,6 +27,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_portal_access",
         sql: include_str!("../../migrations/sqlite/0003_portal_access.sql"),
     },
+    Migration {
+        name: "0004_tags",
+        sql: include_str!("../../migrations/sqlite/0004_tags.sql"),
+    },
 ];
 
 const RECORD: &str = "CREATE TABLE migration (

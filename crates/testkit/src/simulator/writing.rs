@@ -55,6 +55,7 @@ impl Simulation {
             event_type: draft.event_type,
             event_id: None,
             channels: draft.channels,
+            tags: Arc::default(),
             content_type: ringbolt_model::message::JSON.into(),
             payload: Some(payload(id, draft.bytes)),
             expires_at,

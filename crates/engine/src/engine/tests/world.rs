@@ -181,6 +181,7 @@ impl World {
             event_type: "a".parse().unwrap(),
             event_id: None,
             channels: Arc::default(),
+            tags: Arc::default(),
             content_type: "application/json".into(),
             payload: Some(Bytes::from(vec![b'x'; bytes])),
             expires_at: None,

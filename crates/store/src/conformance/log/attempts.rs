@@ -64,6 +64,7 @@ pub(super) async fn attempts_at_a_message_are_filtered(bench: &Bench) {
     let (endpoint, other) = (bench.endpoint(app).await, bench.endpoint(app).await);
     let mut message = bench.message(app);
     message.channels = ["red".parse().expect("a channel")].into();
+    message.tags = ["gold".parse().expect("a tag")].into();
     let id = message.id;
     bench
         .accept(bench.to_accept(message, &[endpoint, other]))
@@ -181,6 +182,20 @@ pub(super) async fn attempts_at_a_message_are_filtered(bench: &Bench) {
         (
             AttemptFilter {
                 channel: channel("blue"),
+                ..base()
+            },
+            vec![],
+        ),
+        (
+            AttemptFilter {
+                tag: "gold".parse().ok(),
+                ..base()
+            },
+            vec![failed, succeeded, silent],
+        ),
+        (
+            AttemptFilter {
+                tag: "tin".parse().ok(),
                 ..base()
             },
             vec![],

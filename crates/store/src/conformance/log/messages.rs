@@ -39,6 +39,7 @@ pub(super) async fn filters_narrow_messages_and_pages_stay_bounded(bench: &Bench
     let mut marked = bench.message(app);
     marked.event_type = "invoice.voided".parse().expect("a name");
     marked.channels = ["red".parse().expect("a channel")].into();
+    marked.tags = ["gold".parse().expect("a tag")].into();
     let (first, at) = (marked.id, bench.now());
     bench
         .accept(bench.to_accept(marked, &[]))
@@ -83,6 +84,19 @@ pub(super) async fn filters_narrow_messages_and_pages_stay_bounded(bench: &Bench
     let none = MessageFilter {
         channel: other,
         ..by_channel
+    };
+    assert!(messages_of(bench, app, &none).await.is_empty());
+
+    let tag = Some("gold".parse().expect("a tag"));
+    let by_tag = MessageFilter {
+        tag,
+        ..MessageFilter::default()
+    };
+    assert_eq!(messages_of(bench, app, &by_tag).await, [first]);
+    let other = Some("tin".parse().expect("a tag"));
+    let none = MessageFilter {
+        tag: other,
+        ..by_tag
     };
     assert!(messages_of(bench, app, &none).await.is_empty());
 

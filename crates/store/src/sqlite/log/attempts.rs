@@ -1,10 +1,10 @@
 //! Attempts: one, those at a message, those at an endpoint's deliveries.
 
-use ringbolt_model::{AppId, Attempt, AttemptId, EndpointId, MessageId};
+use ringbolt_model::{AppId, Attempt, AttemptId, EndpointId, EventTypeName, MessageId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::gathering::{ADJACENT, Gathering, LOOKED_UP, Source};
-use super::messages::{of_interest, owner};
+use super::messages::{has, owner};
 use super::rows::{self, ATTEMPT_COLUMNS, to_column};
 use super::span::Span;
 use super::{direction, watermarks};
@@ -14,7 +14,7 @@ pub(super) fn by_id() -> String {
     format!("SELECT {ATTEMPT_COLUMNS} FROM attempt a WHERE a.id = ?2")
 }
 
-pub(super) const OF_MESSAGE: &str = "SELECT event_type, channels FROM message WHERE id = ?1";
+pub(super) const OF_MESSAGE: &str = "SELECT event_type, channels, tags FROM message WHERE id = ?1";
 
 pub(super) const MESSAGE_EXISTS: &str =
     "SELECT EXISTS (SELECT 1 FROM message WHERE id = ?1 AND app_id = ?2)";
@@ -197,21 +197,21 @@ fn message_wanted(
     filter: &AttemptFilter,
     message: MessageId,
 ) -> rusqlite::Result<bool> {
-    if filter.event_types.is_empty() && filter.channel.is_none() {
+    let AttemptFilter {
+        event_types: types,
+        channel,
+        tag,
+        ..
+    } = filter;
+    if types.is_empty() && channel.is_none() && tag.is_none() {
         return Ok(true);
     }
-    let found = conn
-        .prepare_cached(OF_MESSAGE)?
-        .query_row([to_column(message.raw())], |row| {
-            Ok((rows::parsed(row, 0)?, rows::channels(row, 1)?))
-        })
-        .optional()?;
-    Ok(found.is_some_and(|(event_type, channels)| {
-        of_interest(
-            &filter.event_types,
-            filter.channel.as_ref(),
-            &event_type,
-            &channels,
-        )
-    }))
+    let mut statement = conn.prepare_cached(OF_MESSAGE)?;
+    let wanted = statement.query_row([to_column(message.raw())], |row| {
+        let event_type: EventTypeName = rows::parsed(row, 0)?;
+        Ok((types.is_empty() || types.contains(&event_type))
+            && has(&rows::labels(row, 1)?, channel.as_ref())
+            && has(&rows::labels(row, 2)?, tag.as_ref()))
+    });
+    Ok(wanted.optional()?.unwrap_or(false))
 }

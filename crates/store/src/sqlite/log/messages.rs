@@ -1,10 +1,10 @@
 //! Messages: one, those of an application, those owed to an endpoint.
 
-use ringbolt_model::{AppId, EndpointId, EventTypeName, Message, MessageId};
+use ringbolt_model::{AppId, EndpointId, Message, MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::gathering::{ADJACENT, Gathering, LOOKED_UP, Source};
-use super::rows::{self, MESSAGE_COLUMNS, to_column};
+use super::rows::{self, AFTER_MESSAGE, MESSAGE_COLUMNS, to_column};
 use super::span::Span;
 use super::standing::{self, Standing};
 use super::{direction, watermarks};
@@ -205,9 +205,12 @@ fn item(
         return Ok(None);
     }
     let standing = Standing {
-        row: row.get::<_, Option<i64>>(8)?.map(rows::state).transpose()?,
-        next_at: row.get(9)?,
-        open: row.get(10)?,
+        row: row
+            .get::<_, Option<i64>>(AFTER_MESSAGE)?
+            .map(rows::state)
+            .transpose()?,
+        next_at: row.get(AFTER_MESSAGE + 1)?,
+        open: row.get(AFTER_MESSAGE + 2)?,
     };
     let succeeded = || standing::succeeded(conn, message.id, endpoint);
     let view = standing.view(message.id, owner, succeeded)?;
@@ -240,21 +243,18 @@ fn with_size(message: Message) -> (Message, usize) {
 }
 
 fn wanted(filter: &MessageFilter, message: &Message) -> bool {
-    of_interest(
-        &filter.event_types,
-        filter.channel.as_ref(),
-        &message.event_type,
-        &message.channels,
-    )
+    let MessageFilter {
+        event_types: types,
+        channel,
+        tag,
+        ..
+    } = filter;
+    (types.is_empty() || types.contains(&message.event_type))
+        && has(&message.channels, channel.as_ref())
+        && has(&message.tags, tag.as_ref())
 }
 
-/// Whether a message of this type and these channels passes the filters.
-pub(super) fn of_interest(
-    wanted_types: &[EventTypeName],
-    wanted_channel: Option<&ringbolt_model::Channel>,
-    event_type: &EventTypeName,
-    channels: &[ringbolt_model::Channel],
-) -> bool {
-    (wanted_types.is_empty() || wanted_types.contains(event_type))
-        && wanted_channel.is_none_or(|channel| channels.contains(channel))
+/// Whether a label is among these, if one is wanted.
+pub(super) fn has<T: PartialEq>(labels: &[T], wanted: Option<&T>) -> bool {
+    wanted.is_none_or(|wanted| labels.contains(wanted))
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_model::{
-    Attempt, AttemptFailure, Channel, DeliveryKey, DeliveryState, FinalReason, Message, Timestamp,
-    Timings, Trigger,
+    Attempt, AttemptFailure, DeliveryKey, DeliveryState, FinalReason, Message, Timestamp, Timings,
+    Trigger,
 };
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Settled;
 
@@ -18,7 +20,9 @@ pub(in crate::sqlite) const EXPUNGED: &[u8] = b"EXPUNGED";
 
 /// The columns that [`message`] reads, in its order; `?1` says whether the payload is wanted.
 pub(in crate::sqlite) const MESSAGE_COLUMNS: &str = "m.id, m.app_id, m.event_type, m.event_id, \
-    m.channels, m.content_type, m.expires_at, CASE WHEN ?1 THEN m.payload END";
+    m.channels, m.content_type, m.expires_at, CASE WHEN ?1 THEN m.payload END, m.tags";
+/// The first column after [`MESSAGE_COLUMNS`].
+pub(in crate::sqlite) const AFTER_MESSAGE: usize = 9;
 
 /// The columns that [`attempt`] reads, in its order; `?1` says whether headers and body are wanted.
 pub(in crate::sqlite) const ATTEMPT_COLUMNS: &str = "a.id, a.app_id, a.message_id, a.endpoint_id, \
@@ -73,7 +77,8 @@ pub(in crate::sqlite) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
             rusqlite::types::ValueRef::Null => None,
             _ => Some(parsed(row, 3)?),
         },
-        channels: channels(row, 4)?,
+        channels: labels(row, 4)?,
+        tags: labels(row, 8)?,
         content_type: match row.get_ref(5)?.as_str_or_null()? {
             Some(text) => text.into(),
             None => ringbolt_model::message::JSON.into(),
@@ -86,22 +91,22 @@ pub(in crate::sqlite) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Reads a JSON list of channels; NULL means none.
-pub(in crate::sqlite) fn channels(
+/// Reads a JSON list of channels or tags; NULL means none.
+pub(in crate::sqlite) fn labels<T: DeserializeOwned>(
     row: &Row<'_>,
     column: usize,
-) -> rusqlite::Result<Arc<[Channel]>> {
+) -> rusqlite::Result<Arc<[T]>> {
     match row.get_ref(column)?.as_str_or_null()? {
-        None => Ok(Arc::from([])),
-        Some(text) => serde_json::from_str::<Vec<Channel>>(text)
+        None => Ok(Arc::default()),
+        Some(text) => serde_json::from_str::<Vec<T>>(text)
             .map(Arc::from)
             .map_err(|error| unreadable(column, Type::Text, error)),
     }
 }
 
-/// Channels as their column holds them.
-pub(in crate::sqlite) fn channels_column(channels: &[Channel]) -> Option<String> {
-    (!channels.is_empty()).then(|| serde_json::to_string(channels).expect("channels are text"))
+/// Channels or tags as their column holds them.
+pub(in crate::sqlite) fn labels_column(labels: &[impl Serialize]) -> Option<String> {
+    (!labels.is_empty()).then(|| serde_json::to_string(labels).expect("they are text"))
 }
 
 /// A content type as its column holds it.

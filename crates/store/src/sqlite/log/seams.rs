@@ -10,8 +10,8 @@ use rusqlite::{Connection, params};
 
 use super::rows::{targets_column, to_column};
 use super::{attempts, messages};
-use crate::sqlite::counts;
 use crate::sqlite::fold::{self, Watermarks};
+use crate::sqlite::{counts, migrations};
 use crate::{AttemptFilter, Counts, Listing, MessageFilter, Order, Page};
 
 const START: Timestamp = Timestamp::from_seconds(1_795_000_000);
@@ -74,9 +74,8 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let conn = Connection::open_in_memory().unwrap();
-        conn.execute_batch(include_str!("../../../migrations/sqlite/0001_house.sql"))
-            .unwrap();
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrations::migrate(&mut conn, 0).unwrap();
         let sql = "INSERT INTO endpoint (id, app_id, url, description, event_types, channels, \
             metadata, secrets, headers, updated_at) VALUES (?1, ?2, '', '', '', '', '', x'', x'', 0)";
         for endpoint in ENDPOINTS {

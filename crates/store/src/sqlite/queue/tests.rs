@@ -18,6 +18,7 @@ fn accept(app: u64, ticket: u64, targets: usize, payload: usize) -> Accept {
         event_type: "a.b".parse().unwrap(),
         event_id: None,
         channels: Arc::default(),
+        tags: Arc::default(),
         content_type: Arc::from("application/json"),
         payload: Some(bytes::Bytes::from(vec![b'1'; payload])),
         expires_at: None,

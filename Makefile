@@ -16,6 +16,8 @@ run:
 
 test: units blackbox
 
+# Twenty times as many cases of each property as in make test, unless the caller knows better.
+test-long: export PROPTEST_CASES := $(or $(PROPTEST_CASES),5120)
 test-long: units
 	$(MAKE) blackbox TEST_LONG=1
 

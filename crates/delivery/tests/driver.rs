@@ -112,7 +112,7 @@ impl Machine {
             node: 0,
             http: HttpSettings {
                 client: ClientSettings::default(),
-                timeout: Duration::from_secs(1),
+                timeout: Duration::from_secs(60),
                 policy: TargetPolicy::default(),
                 signature_headers: Default::default(),
             },
@@ -133,7 +133,7 @@ impl Machine {
 
     /// Stops and starts again on the same file.
     async fn again(self) -> Self {
-        self.driver.stop(Duration::from_secs(5)).await;
+        self.driver.stop(Duration::from_secs(60)).await;
         drop(self.handle);
         self.store.close();
         drop(self.store);
@@ -212,7 +212,7 @@ impl Machine {
 
     /// Waits until as many deliveries have arrived.
     async fn arrived(&self, count: usize) -> Vec<(EndpointId, MessageId)> {
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             let arrived = self.script.arrived.lock().clone();
             if arrived.len() >= count {
                 return arrived;
@@ -253,7 +253,7 @@ async fn what_is_accepted_arrives_at_every_endpoint_once() {
     arrived.sort_unstable();
     arrived.dedup();
     assert_eq!(arrived.len(), 150);
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
 }
 
 #[tokio::test]
@@ -290,7 +290,7 @@ async fn a_failed_try_is_made_again_on_its_schedule_and_both_are_recorded() {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
 }
 
 #[tokio::test]
@@ -322,7 +322,7 @@ async fn a_repeated_idempotency_key_gives_the_first_message() {
     assert_eq!(third, Err(Refused::KeyReused));
     machine.arrived(1).await;
     assert_eq!(machine.script.tries.load(Relaxed), 1);
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
 }
 
 #[tokio::test]
@@ -338,7 +338,7 @@ async fn what_failed_before_a_restart_is_delivered_after_it() {
     let machine = machine.again().await;
     let arrived = machine.arrived(1).await;
     assert_eq!(arrived, [(endpoint, message)]);
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
 }
 
 #[tokio::test]
@@ -356,7 +356,7 @@ async fn a_message_to_a_deleted_application_is_refused() {
     machine.handle.application_deleted(app.id, &endpoints);
     let refused = machine.handle.accept(&app, draft(None)).await;
     assert_eq!(refused, Err(Refused::ApplicationGone));
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
 }
 
 #[tokio::test]
@@ -376,7 +376,7 @@ async fn changes_to_endpoints_are_obeyed_without_reading_all_of_them_again() {
         owed += n + usize::from(n % 2 == 0);
     }
     let mut arrived = machine.arrived(owed).await;
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
     arrived.sort_unstable();
     arrived.dedup();
     assert_eq!(arrived.len(), owed);
@@ -404,5 +404,5 @@ async fn senders_who_all_need_the_routes_read_them_once() {
     assert_eq!(machine.arrived(60).await.len(), 60);
     let metrics = machine.handle.metrics_text();
     assert!(metrics.contains("ringbolt_applications_read_total 1\n"));
-    machine.driver.stop(Duration::from_secs(5)).await;
+    machine.driver.stop(Duration::from_secs(60)).await;
 }

@@ -161,6 +161,8 @@ pub fn format_duration(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -197,5 +199,22 @@ mod tests {
             assert_eq!(parsed, Err(ScheduleError::Empty(at)), "{text}");
         }
         assert_eq!("".parse::<RetrySchedule>().map(|s| s.waits().len()), Ok(0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 2, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_read_can_be_written_and_read_again_and_no_wait_overflows(
+            text in "([0-9]{1,20}(ms|s|m|h|d|)[, ]{0,2}){0,6}|[ -~é]{0,40}",
+            attempts in 0..10_u32,
+            random in any::<u32>(),
+        ) {
+            if let Ok(schedule) = text.parse::<RetrySchedule>() {
+                prop_assert_eq!(schedule.to_string().parse(), Ok(schedule.clone()));
+                let due = (1..=schedule.waits().len()).contains(&(attempts as usize));
+                prop_assert_eq!(schedule.wait_after(attempts, random).is_some(), due);
+            }
+        }
     }
 }

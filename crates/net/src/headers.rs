@@ -168,6 +168,8 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -261,5 +263,17 @@ mod tests {
         let mut block = HeaderBlock::new();
         block.push("authorization", "Bearer secret").unwrap();
         assert_eq!(format!("{block:?}"), r#"["authorization"]"#);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 2, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_passes_cannot_end_its_line(name in "[a-z-]{1,12}|[\\x00-\\x7f]{0,12}|.{0,12}", value in "[\\x00-\\x7f]{0,20}|.{0,20}") {
+            if check_custom_header(&name, &value).is_ok() {
+                prop_assert!(!name.is_empty() && !name.contains([':', ' ', '\r', '\n', '\0']));
+                prop_assert!(!value.contains(['\r', '\n', '\0']));
+            }
+        }
     }
 }

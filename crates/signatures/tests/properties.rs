@@ -51,7 +51,7 @@ fn flipped_text(text: &str, place: prop::sample::Index, bit: u8) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_signed_verifies_with_any_one_of_the_secrets(
@@ -124,7 +124,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 2, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_parsers_panic(text in "(whsec_|whsk_|whpk_)?[ -~é]{0,120}", headers in any::<(String, String, String)>()) {

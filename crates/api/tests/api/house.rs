@@ -143,7 +143,7 @@ impl House {
                     guard,
                     ..ClientSettings::default()
                 },
-                timeout: Duration::from_secs(1),
+                timeout: Duration::from_secs(60),
                 signature_headers: SignatureHeaders::Standard,
             },
         };
@@ -249,7 +249,7 @@ impl House {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), waiting)
+        tokio::time::timeout(Duration::from_secs(60), waiting)
             .await
             .expect("it becomes so")
     }

@@ -195,7 +195,7 @@ async fn an_idle_connection_ends_with_a_sweep_and_so_does_its_task() {
     reply(&client, &server.url("/")).await;
     client.sweep(Instant::now() + Duration::from_secs(50));
     assert_eq!(client.idle_connections(), 0);
-    let ended = tokio::time::timeout(Duration::from_secs(5), client.shutdown());
+    let ended = tokio::time::timeout(Duration::from_secs(60), client.shutdown());
     ended.await.unwrap();
 }
 

@@ -153,7 +153,7 @@ async fn messages(svix: &Svix, app: &str, endpoint: &str) -> Result<()> {
 
 /// Waits for the first attempt at a message.
 pub async fn delivered(svix: &Svix, app: &str, message: &str) -> Result<MessageAttemptOut> {
-    for _ in 0..200 {
+    for _ in 0..2_400 {
         let listed = svix
             .message_attempt()
             .list_by_msg(app.into(), message.into(), None)
@@ -163,7 +163,7 @@ pub async fn delivered(svix: &Svix, app: &str, message: &str) -> Result<MessageA
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    bail!("{message} was not tried within 10 s")
+    bail!("{message} was not tried within two minutes")
 }
 
 async fn pages(svix: &Svix, app: &str) -> Result<()> {

@@ -288,7 +288,7 @@ fn a_new_endpoint_goes_before_the_retries_of_hundreds_that_fail() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 20, max_shrink_iters: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_the_others_do_a_new_endpoint_waits_for_a_beat_at_most(seed: u64, waves in waves()) {

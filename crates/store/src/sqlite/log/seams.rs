@@ -262,7 +262,7 @@ fn ordered(ids: &[u64], order: Order) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, ..ProptestConfig::default() })]
 
     #[test]
     fn folding_changes_nothing_that_a_reader_sees(acts in acts(), limit in 1usize..9) {

@@ -244,7 +244,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 20, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_delivery_stands_where_it_should(steps in prop::collection::vec(step(), 1..30)) {

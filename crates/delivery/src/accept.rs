@@ -9,6 +9,7 @@ use ringbolt_model::{
     AppId, Application, Channel, Endpoint, EventTypeName, Message, MessageId, Tag, Timestamp, Uid,
 };
 use ringbolt_store::{Accept, AcceptRefused, Accepted, AppRef, IdempotencyKey, StoreError, Write};
+use tokio::time::Instant;
 
 use crate::Handle;
 use crate::shared::target;
@@ -82,8 +83,10 @@ impl From<AcceptRefused> for Refused {
 
 /// How long accepting is held back at most while the message's lanes catch up.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-/// How often it looks whether they have.
+/// How often it looks whether they have, for each started [`LOOK_FOR`] of them: a look costs as much as
+/// there are lanes, and many senders may look at once.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_FOR: usize = 64;
 
 impl Handle {
     /// Takes a message: it is on disk when this returns, and will be delivered.
@@ -136,7 +139,7 @@ impl Handle {
     /// busy but make progress, the sender waits a little, so that what is owed stays in memory. The
     /// application is looked at again each time, since its endpoints may change meanwhile.
     async fn targets(&self, app: AppId, draft: &Draft) -> Result<Vec<Target>, Refused> {
-        let mut waited = Duration::ZERO;
+        let began = Instant::now();
         loop {
             let routes = self.routes(&AppRef::Id(app)).await;
             let routes = routes.map_err(|error| match error {
@@ -144,11 +147,11 @@ impl Handle {
                 other => Refused::Store(other),
             })?;
             let targets = routes.matching(&draft.event_type, &draft.channels);
-            if waited >= LONGEST_WAIT || !self.0.crowded(&targets) {
+            let left = LONGEST_WAIT.saturating_sub(began.elapsed());
+            if left.is_zero() || !self.0.crowded(&targets) {
                 return Ok(targets);
             }
-            tokio::time::sleep(LOOK_EVERY).await;
-            waited += LOOK_EVERY;
+            tokio::time::sleep(look_after(targets.len()).min(left)).await;
         }
     }
 
@@ -198,5 +201,22 @@ impl Handle {
     }
 }
 
+fn look_after(lanes: usize) -> Duration {
+    LOOK_EVERY.saturating_mul(u32::try_from(lanes.div_ceil(LOOK_FOR)).unwrap_or(u32::MAX))
+}
+
 /// What a waiting sender is told.
 pub(crate) type Answer = Result<Accepted, AcceptRefused>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_lanes_there_are_to_look_at_the_more_rarely_that_is_done() {
+        assert_eq!(look_after(1), LOOK_EVERY);
+        assert_eq!(look_after(64), LOOK_EVERY);
+        assert_eq!(look_after(640), LOOK_EVERY * 10);
+        assert!(look_after(usize::MAX) >= LONGEST_WAIT);
+    }
+}

@@ -141,15 +141,21 @@ impl Shared {
             .admit(now, message, payload_bytes, targets)
     }
 
-    /// Whether a message for these targets had better wait a little.
+    /// Whether a message for these targets had better wait a little: those of many lanes fill the memory,
+    /// so they wait for room in it long before the others do.
     pub(crate) fn crowded(&self, targets: &[Target]) -> bool {
         if targets.is_empty() {
             return false;
         }
         let engine = self.engine.lock();
         let pressure = engine.pressure();
-        let flowing = pressure.flowing > pressure.most_deliveries / 2;
-        flowing || targets.len() <= LOOKED_AT && targets.iter().any(|t| lane_is_crowded(&engine, t))
+        if targets.len() > LOOKED_AT {
+            return pressure.flowing > pressure.most_deliveries / 2;
+        }
+        pressure.flowing > pressure.most_deliveries / 8 * 7
+            || targets
+                .iter()
+                .any(|target| lane_is_crowded(&engine, target))
     }
 
     /// Gives back what an accept had reserved.

@@ -13,9 +13,10 @@ use self::applications::{
     edits_at_once_lose_nothing, lists_run_both_ways_in_pages,
 };
 use self::endpoints::{
-    a_uid_names_one_endpoint_of_its_application, an_endpoint_is_disabled_once,
-    an_endpoint_is_found_as_it_was_stored, endpoints_of_an_application_are_bounded,
-    how_long_an_endpoint_fails_is_kept, secrets_and_headers_are_edited,
+    a_page_of_endpoints_is_bounded_in_bytes, a_uid_names_one_endpoint_of_its_application,
+    an_endpoint_is_disabled_once, an_endpoint_is_found_as_it_was_stored,
+    endpoints_of_an_application_are_bounded, how_long_an_endpoint_fails_is_kept,
+    secrets_and_headers_are_edited,
 };
 use self::event_types::{
     a_page_of_event_types_is_bounded_in_bytes, event_types_are_archived_and_come_back,
@@ -35,6 +36,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         an_endpoint_is_found_as_it_was_stored,
         a_uid_names_one_endpoint_of_its_application,
         endpoints_of_an_application_are_bounded,
+        a_page_of_endpoints_is_bounded_in_bytes,
         secrets_and_headers_are_edited,
         an_endpoint_is_disabled_once,
         how_long_an_endpoint_fails_is_kept,

@@ -83,7 +83,7 @@ pub trait Catalogue: Send + Sync {
     async fn endpoint(&self, app: AppId, endpoint: EndpointRef) -> Result<Endpoint, StoreError>;
     /// An endpoint's deliveries need these: url, secrets, headers.
     async fn destination(&self, endpoint: EndpointId) -> Result<Destination, StoreError>;
-    /// Endpoints of an application, by id.
+    /// Endpoints of an application, by id. A page ends early rather than be very long.
     async fn endpoints(
         &self,
         app: AppId,

@@ -1,8 +1,8 @@
 //! How small values are written in columns of the catalogue, and read back.
 
 use ringbolt_model::Timestamp;
-use rusqlite::Row;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
+use rusqlite::{Row, Rows};
 use serde::Serialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -113,6 +113,40 @@ pub(in crate::sqlite) fn listing<T, K>(
         reached,
         done,
     }
+}
+
+/// A page of rows that ends before it holds much more than `most` bytes of text; it has at least one item.
+pub(in crate::sqlite) fn bounded_listing<T, K>(
+    rows: &mut Rows<'_>,
+    (limit, most): (usize, usize),
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    key: impl FnOnce(&T) -> K,
+) -> rusqlite::Result<Listing<T, K>> {
+    let (mut items, mut bytes, mut done) = (Vec::new(), 0, true);
+    while let Some(row) = rows.next()? {
+        if items.len() == limit || bytes >= most {
+            done = false;
+            break;
+        }
+        bytes += text_bytes(row)?;
+        items.push(read(row)?);
+    }
+    let reached = items.last().map(key);
+    Ok(Listing {
+        items,
+        reached,
+        done,
+    })
+}
+
+fn text_bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
+    let mut bytes = 0;
+    for column in 0..row.as_ref().column_count() {
+        if let ValueRef::Text(text) = row.get_ref(column)? {
+            bytes += text.len();
+        }
+    }
+    Ok(bytes)
 }
 
 /// How many rows to read for a page of `limit`: one more tells whether the list goes on.

@@ -10,7 +10,7 @@ use ringbolt_model::{
 
 use super::{name, uid};
 use crate::conformance::Bench;
-use crate::{EndpointRef, NewEndpoint, StoreError};
+use crate::{EndpointRef, NewEndpoint, Order, Page, StoreError};
 
 fn full_endpoint(bench: &Bench, app: AppId) -> NewEndpoint {
     let mut new = bench.new_endpoint(app);
@@ -128,6 +128,36 @@ pub(super) async fn endpoints_of_an_application_are_bounded(bench: &Bench) {
         .await
         .expect("it is deleted");
     bench.endpoint(app).await;
+}
+
+pub(super) async fn a_page_of_endpoints_is_bounded_in_bytes(bench: &Bench) {
+    const BYTES: usize = 1024 * 1024;
+    let app = bench.app().await;
+    for _ in 0..5 {
+        let mut new = bench.new_endpoint(app);
+        new.endpoint.description = "x".repeat(BYTES);
+        let stored = bench.store.create_endpoint(new).await;
+        stored.expect("it is stored");
+    }
+    let mut page = Page {
+        limit: 250,
+        order: Order::Ascending,
+        after: None,
+    };
+    let mut found = Vec::new();
+    loop {
+        let listed = bench.store.endpoints(app, page.clone()).await;
+        let listed = listed.expect("it is read");
+        assert!(!listed.items.is_empty() && listed.items.len() < 5);
+        page.after = listed.reached;
+        found.extend(listed.items.into_iter().map(|endpoint| endpoint.id));
+        if listed.done {
+            break;
+        }
+    }
+    let all = bench.store.all_endpoints(app).await.expect("they are read");
+    let all: Vec<_> = all.into_iter().map(|endpoint| endpoint.id).collect();
+    assert_eq!(found, all, "each once, and those who send read all of them");
 }
 
 pub(super) async fn secrets_and_headers_are_edited(bench: &Bench) {

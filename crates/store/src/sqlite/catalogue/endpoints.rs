@@ -10,7 +10,8 @@ use super::endpoint_row::{
     update,
 };
 use crate::sqlite::Fault;
-use crate::sqlite::column::{beyond, direction, json, listing, one_more, word};
+use crate::sqlite::column::{beyond, bounded_listing, direction, json, one_more, word};
+use crate::sqlite::log::gathering::MOST_BYTES;
 use crate::sqlite::log::rows::to_column;
 use crate::vault::Vault;
 use crate::{Destination, Edit, EndpointRef, Listing, NewEndpoint, Order, Page, StoreError};
@@ -96,14 +97,7 @@ pub(super) fn list(
     app: AppId,
     page: &Page<EndpointId>,
 ) -> Result<Listing<Endpoint, EndpointId>, Fault> {
-    let mut statement = conn.prepare_cached(&list_sql(page.order))?;
-    let from = beyond(page.after.map(EndpointId::raw), page.order);
-    let rows = statement.query_map((to_column(app.raw()), from, one_more(page.limit)), endpoint)?;
-    Ok(listing(
-        rows.collect::<Result<_, _>>()?,
-        page.limit,
-        |endpoint| endpoint.id,
-    ))
+    list_within(conn, app, page, MOST_BYTES)
 }
 
 pub(super) fn all(conn: &Connection, app: AppId) -> Result<Vec<Endpoint>, Fault> {
@@ -112,7 +106,21 @@ pub(super) fn all(conn: &Connection, app: AppId) -> Result<Vec<Endpoint>, Fault>
         order: crate::Order::Ascending,
         after: None,
     };
-    Ok(list(conn, app, &page)?.items)
+    Ok(list_within(conn, app, &page, usize::MAX)?.items)
+}
+
+fn list_within(
+    conn: &Connection,
+    app: AppId,
+    page: &Page<EndpointId>,
+    most_bytes: usize,
+) -> Result<Listing<Endpoint, EndpointId>, Fault> {
+    let mut statement = conn.prepare_cached(&list_sql(page.order))?;
+    let from = beyond(page.after.map(EndpointId::raw), page.order);
+    let mut rows = statement.query((to_column(app.raw()), from, one_more(page.limit)))?;
+    let bounds = (page.limit, most_bytes);
+    let listed = bounded_listing(&mut rows, bounds, endpoint, |endpoint| endpoint.id)?;
+    Ok(listed)
 }
 
 pub(super) fn edit(

@@ -5,7 +5,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::sqlite::Fault;
-use crate::sqlite::column::{direction, one_more, time};
+use crate::sqlite::column::{bounded_listing, direction, one_more, time};
 use crate::sqlite::log::gathering::MOST_BYTES;
 use crate::sqlite::log::rows::parsed;
 use crate::{Edit, EventTypesShown, Listing, Order, Page, StoreError};
@@ -90,21 +90,9 @@ pub(super) fn list(
     bound.extend([&shown.archived as &dyn ToSql, &limit, &shown.schemas]);
     bound.extend(after.as_ref().map(|after| after as &dyn ToSql));
     let mut rows = statement.query(&bound[..])?;
-    let (mut items, mut bytes, mut done) = (Vec::new(), 0, true);
-    while let Some(row) = rows.next()? {
-        if items.len() == page.limit || bytes >= MOST_BYTES {
-            done = false;
-            break;
-        }
-        let found = event_type(row)?;
-        bytes += found.schemas.as_ref().map_or(0, String::len);
-        items.push(found);
-    }
-    Ok(Listing {
-        reached: items.last().map(|found| found.name.clone()),
-        items,
-        done,
-    })
+    let bounds = (page.limit, MOST_BYTES);
+    let listed = bounded_listing(&mut rows, bounds, event_type, |found| found.name.clone())?;
+    Ok(listed)
 }
 
 pub(super) fn known(

@@ -129,11 +129,11 @@ impl AttemptFailure {
     }
 
     /// The word that application-scoped tokens see: what would map the network behind the server
-    /// (blocked, or reachable but closed) reads the same.
+    /// (blocked, no such name, or reachable but closed) reads the same.
     #[must_use]
     pub const fn public_word(self) -> &'static str {
         match self {
-            Self::Blocked | Self::Connect | Self::Proxy => "refused",
+            Self::Blocked | Self::Dns | Self::Connect | Self::Proxy => "refused",
             other => other.as_str(),
         }
     }

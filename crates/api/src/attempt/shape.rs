@@ -247,6 +247,7 @@ mod tests {
     fn customers_see_neither_addresses_nor_what_tells_of_the_network() {
         for failure in [
             AttemptFailure::Blocked,
+            AttemptFailure::Dns,
             AttemptFailure::Connect,
             AttemptFailure::Refused,
         ] {

@@ -1,6 +1,7 @@
 //! The door: accepts connections, bounds what each may cost, and hands requests to one service.
 
 mod accept;
+mod activity;
 mod answer;
 mod body;
 mod connection;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 
-use super::registry::Activity;
+use super::activity::Activity;
 use super::unread::Share;
 
 /// A body, and what it holds.

@@ -22,10 +22,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use super::activity::{Activity, Order};
 use super::answer::Answer;
 use super::body::RequestBody;
 use super::own_words;
-use super::registry::{Activity, Order, Place, Registry};
+use super::registry::{Place, Registry};
 use super::watched::Watched;
 
 /// The longest head of a request; a longer one is answered 431.

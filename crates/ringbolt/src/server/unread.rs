@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::registry::Activity;
+use super::activity::Activity;
 
 /// What an answer holds besides its body: its head, and the books kept on it.
 const BESIDE: usize = 1024;

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, ready};
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::activity::Activity;
 use super::judge::Judge;
 use super::own_words;
-use super::registry::Activity;
 
 /// A stream and whom to tell.
 pub(super) struct Watched<S> {

@@ -1,0 +1,135 @@
+//! Who makes room, and whose time is over.
+
+use std::task::Waker;
+
+use super::super::activity::PATIENCE;
+use super::*;
+
+fn registry(connections: usize) -> Arc<Registry> {
+    let (head, body) = (Duration::from_secs(10), Duration::from_secs(30));
+    let limits = Limits {
+        connections,
+        head,
+        body,
+        idle: Duration::from_secs(75),
+        answer: Duration::from_secs(60),
+        unread: 12_000,
+    };
+    Arc::new(Registry::new(limits))
+}
+
+fn order(place: &Place) -> Order {
+    place.activity.order(Waker::noop())
+}
+
+#[tokio::test]
+async fn the_longest_idle_connection_makes_room() {
+    let registry = registry(2);
+    let first = registry.admit().unwrap();
+    registry.close_overdue(5);
+    let second = registry.admit().unwrap();
+    let _third = registry.admit().unwrap();
+    assert_eq!(
+        (order(&first), order(&second)),
+        (Order::Close, Order::Serve)
+    );
+}
+
+#[tokio::test]
+async fn nobody_makes_room_while_all_are_busy() {
+    let registry = registry(1);
+    let place = registry.admit().unwrap();
+    place.activity.request_began();
+    assert!(registry.admit().is_none());
+    place.activity.request_ended();
+    assert!(registry.admit().is_some());
+    assert_eq!(order(&place), Order::Close);
+}
+
+#[tokio::test]
+async fn a_head_that_drips_ends_sooner_than_silence() {
+    let registry = registry(9);
+    let (silent, dripping, busy) = (
+        registry.admit().unwrap(),
+        registry.admit().unwrap(),
+        registry.admit().unwrap(),
+    );
+    dripping.activity.read();
+    busy.activity.request_began();
+    for second in 1..=11 {
+        registry.close_overdue(second);
+        dripping.activity.read();
+    }
+    assert_eq!(order(&dripping), Order::Late);
+    assert_eq!(order(&silent), Order::Serve);
+    registry.close_overdue(76);
+    assert_eq!(order(&silent), Order::Close);
+    registry.close_overdue(100_000);
+    assert_eq!(order(&busy), Order::Serve);
+}
+
+#[tokio::test]
+async fn whoever_takes_nothing_makes_room_for_the_answers_of_others() {
+    let registry = registry(9);
+    let (stuck, reading) = (registry.admit().unwrap(), registry.admit().unwrap());
+    let _stuck = registry.hold(&stuck.activity, 6_000).unwrap();
+    let reads = registry.hold(&reading.activity, 3_000).unwrap();
+    assert!(
+        registry.hold(&reading.activity, 4_000).is_none(),
+        "nobody has had the time to take its answer"
+    );
+    registry.close_overdue(PATIENCE);
+    reading.activity.wrote();
+    assert!(registry.hold(&reading.activity, 4_000).is_some());
+    assert_eq!(
+        (order(&stuck), order(&reading)),
+        (Order::Close, Order::Serve)
+    );
+    drop(reads);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_long_in_the_making_is_not_held_against_its_client() {
+    let registry = registry(9);
+    let (stuck, waiting) = (registry.admit().unwrap(), registry.admit().unwrap());
+    waiting.activity.read();
+    waiting.activity.request_began();
+    registry.close_overdue(PATIENCE * 2);
+    let _stuck = registry.hold(&stuck.activity, 9_000).unwrap();
+    assert!(registry.hold(&waiting.activity, 9_000).is_none());
+    assert_eq!(
+        (order(&stuck), order(&waiting)),
+        (Order::Serve, Order::Serve)
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_too_slowly_ends_its_connection() {
+    let registry = registry(9);
+    let (slow, busy) = (registry.admit().unwrap(), registry.admit().unwrap());
+    let _answer = registry.hold(&slow.activity, 100).unwrap();
+    let mut others = None;
+    for second in 1..=121 {
+        registry.close_overdue(second);
+        // Bytes move all the time.
+        slow.activity.wrote();
+        busy.activity.wrote();
+        others.replace(registry.hold(&busy.activity, 100).unwrap());
+        assert!(second > 60 || order(&slow) == Order::Serve, "{second}");
+    }
+    assert_eq!((order(&slow), order(&busy)), (Order::Close, Order::Serve));
+}
+
+#[tokio::test]
+async fn whoever_comes_during_the_end_is_told_so() {
+    let registry = registry(9);
+    let early = registry.admit().unwrap();
+    registry.finish_all();
+    let late = registry.admit().unwrap();
+    assert_eq!(
+        (order(&early), order(&late)),
+        (Order::Finish, Order::Finish)
+    );
+    drop((early, late));
+    assert!(registry.connected.lock().all.is_empty());
+}

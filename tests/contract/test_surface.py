@@ -4,6 +4,8 @@ import httpx
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from harness.waiting import eventually
+
 PATHS = {
     "/api/v1/app",
     "/api/v1/app/{app_id}",
@@ -33,10 +35,17 @@ PATHS = {
 }
 
 
+def _workers(server):
+    return httpx.get(f"{server.url}/api/v1/health").json()["workers"]
+
+
 def test_health_names_its_parts(server, svix):
     answer = httpx.get(f"{server.url}/api/v1/health")
     assert answer.status_code == 200
-    assert answer.json(), "each part's state"
+    parts = answer.json()
+    assert {parts[part]["status"] for part in ("store", "delivery")} == {"ok"}, "each part's state"
+    workers = {"driver", "start-up", "upkeep", "key-uses", "revocations"}
+    eventually(lambda: workers <= {one["name"] for one in _workers(server) if one["state"]}, what="each worker's state")
     assert httpx.head(f"{server.url}/api/v1/health").status_code in (200, 204)
     assert httpx.get(f"{server.url}/api/v1/health/ping").status_code == 204
     assert svix.health.get() is None

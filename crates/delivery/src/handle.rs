@@ -201,6 +201,11 @@ impl Handle {
         }
     }
 
+    /// Notes what a background worker is doing that others than the machine run, for operators.
+    pub fn note_worker(&self, name: &'static str, state: &str) {
+        self.0.workers.note(name, state);
+    }
+
     /// Figures of the machine and its store, as Prometheus reads them.
     #[must_use]
     pub fn metrics_text(&self) -> String {

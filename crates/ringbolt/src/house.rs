@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringbolt_api::Api;
-use ringbolt_delivery::Driver;
+use ringbolt_delivery::{Driver, Handle};
 use ringbolt_model::Clock;
 use ringbolt_store::{OpenError, SqliteStore};
 use tokio::time::{Instant, interval, timeout};
@@ -53,11 +53,11 @@ impl House {
         let (handle, driver) = ringbolt_delivery::start(settings, store.clone(), clock).await?;
         let api = Api::new(
             wiring::api(config, &secrets.admin_token, public_url),
-            handle,
+            handle.clone(),
         )?;
         let (background, closing) = (TaskTracker::new(), CancellationToken::new());
-        background.spawn(note_uses(api.clone(), closing.clone()));
-        background.spawn(write_revocations(api.clone(), closing.clone()));
+        background.spawn(note_uses(api.clone(), handle.clone(), closing.clone()));
+        background.spawn(write_revocations(api.clone(), handle, closing.clone()));
         Ok(Self {
             store,
             driver,
@@ -105,16 +105,26 @@ fn unusable_key(config: &Config, secrets: &Secrets, why: &OpenError) -> anyhow::
     config.unusable("encryption_key", &why).into()
 }
 
-async fn note_uses(api: Api, closing: CancellationToken) {
+/// The names by which operators know the workers here.
+const KEY_USES: &str = "key-uses";
+const REVOCATIONS: &str = "revocations";
+
+const RESTING: &str = "resting";
+const STOPPED: &str = "stopped";
+
+async fn note_uses(api: Api, handle: Handle, closing: CancellationToken) {
     let mut minutes = interval(NOTE_USES);
     loop {
         let last = tokio::select! {
             () = closing.cancelled() => true,
             _ = minutes.tick() => false,
         };
+        let mut state = if last { STOPPED } else { RESTING };
         if let Err(why) = api.note_uses().await {
             tracing::warn!(error = %why, "when API keys were last used could not be noted");
+            state = "failed, see the log";
         }
+        handle.note_worker(KEY_USES, state);
         if last {
             return;
         }
@@ -122,8 +132,9 @@ async fn note_uses(api: Api, closing: CancellationToken) {
 }
 
 /// Writes revocations that could not be written when they were asked for.
-async fn write_revocations(api: Api, closing: CancellationToken) {
+async fn write_revocations(api: Api, handle: Handle, closing: CancellationToken) {
     loop {
+        handle.note_worker(REVOCATIONS, RESTING);
         let mut last = tokio::select! {
             () = closing.cancelled() => true,
             () = api.revocation_failed() => false,
@@ -133,9 +144,11 @@ async fn write_revocations(api: Api, closing: CancellationToken) {
                 tracing::error!(error = %why, "keys that were revoked work again after the next start: revoke them then");
                 return;
             }
+            handle.note_worker(REVOCATIONS, "waiting for the store");
             last = timeout(WRITE_AGAIN, closing.cancelled()).await.is_ok();
         }
         if last {
+            handle.note_worker(REVOCATIONS, STOPPED);
             return;
         }
     }

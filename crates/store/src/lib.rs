@@ -7,4 +7,4 @@ mod sqlite;
 mod vault;
 
 pub use contract::*;
-pub use sqlite::{Inspection, OpenError, SqliteSettings, SqliteStore, inspect};
+pub use sqlite::{Inspection, OpenError, SqliteSettings, SqliteStore, copy, inspect};

@@ -45,6 +45,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::StoreError;
 use crate::vault::Vault;
+pub use backup::copy;
 pub(crate) use fault::{Fault, conflict};
 pub use inspect::{Inspection, inspect};
 pub use open::{OpenError, SqliteSettings};

@@ -39,6 +39,21 @@ const ROOM: &[&str] = &[
     "net",
 ];
 
+/// Libraries that are for some crates alone: whoever cannot see a database driver knows no SQL, and
+/// whoever can neither resolve a name nor speak as a client leads nobody's request anywhere.
+const KEPT: &[(&str, &[&str])] = &[
+    ("rusqlite", &["store"]),
+    ("hickory-resolver", &["net"]),
+    ("httparse", &["net"]),
+    ("h2", &["net"]),
+    ("tokio-rustls", &["net", "ringbolt"]),
+    ("hyper", &["ringbolt"]),
+    (
+        "tokio",
+        &["net", "store", "delivery", "gate", "api", "ringbolt"],
+    ),
+];
+
 /// Crates that any crate may use in its tests, and that may use any crate.
 const TEST_CRATE: &str = "testkit";
 /// The roof uses everything but the test crate.
@@ -82,6 +97,20 @@ fn the_table_refuses_what_it_should() {
     assert!(!allowed(&edge("engine", "store", true)));
     assert!(!allowed(&edge("inbox", "api", false)));
     assert!(!allowed(&edge("signatures", "model", false)));
+}
+
+#[test]
+fn libraries_stay_with_their_keepers() {
+    for package in metadata() {
+        let user = short(package["name"].as_str().expect("packages have names"));
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let shipped = dependencies.filter(|dependency| dependency["kind"] != "dev");
+        for library in shipped.filter_map(|dependency| dependency["name"].as_str()) {
+            let kept = KEPT.iter().find(|(name, _)| *name == library);
+            let keeps = kept.is_none_or(|(_, keepers)| keepers.contains(&user.as_str()));
+            assert!(keeps || user == TEST_CRATE, "{user} must not use {library}");
+        }
+    }
 }
 
 fn allowed(edge: &Edge) -> bool {

@@ -93,6 +93,10 @@ async fn an_address_that_does_not_answer_gives_way_to_the_next() {
 }
 
 /// A listener that takes no more connections: the next attempt to connect gets no answer.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what clogs a listener connects to it"
+)]
 fn clogged(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(address).unwrap();

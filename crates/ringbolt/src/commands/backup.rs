@@ -1,8 +1,7 @@
 //! `ringbolt backup`: a consistent copy of the store, beside a server that serves or without one.
 
-mod copy;
-
 use anyhow::Context as _;
+use ringbolt_store::StoreError;
 
 use crate::cli::BackupArgs;
 use crate::config::value::format_size;
@@ -15,7 +14,8 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     let layers = Layers::merge(args.settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
     let (from, to) = (config.store_path(), args.to);
-    copy::copy(from, &to)
+    ringbolt_store::copy(from, &to)
+        .map_err(explained)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     let size = std::fs::metadata(&to).map_or(0, |file| file.len());
     say!("{} ({}), checked", to.display(), format_size(size));
@@ -27,4 +27,14 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// In the words of who copies a file.
+fn explained(why: StoreError) -> anyhow::Error {
+    match why {
+        StoreError::NotFound => anyhow::Error::msg("there is no store"),
+        StoreError::Conflict(_) => anyhow::Error::msg("that file exists already"),
+        StoreError::Unreadable(found) => anyhow::anyhow!("the store is damaged: {found}"),
+        why => why.into(),
+    }
 }

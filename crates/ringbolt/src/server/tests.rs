@@ -1,5 +1,10 @@
 //! Promises of the door, over real sockets.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the clients of a door connect to it"
+)]
+
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 

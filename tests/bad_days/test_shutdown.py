@@ -66,6 +66,21 @@ def _refused(server, app):
         return True
 
 
+def test_what_is_not_finished_within_the_grace_and_what_waits_stays_in_the_store():
+    with Receiver(Hang()) as receiver, Server(DELIVERY__TIMEOUT="1h", RUNTIME__SHUTDOWN_GRACE="1s") as server:
+        app = server.api.application()
+        endpoint = server.api.endpoint(app, receiver.url(), concurrency=1)
+        messages = [server.api.send(app) for _ in range(20)]
+        receiver.wait(1)
+        assert server.stop() == 0, "an end that leaves something is a good one"
+        assert set(receiver.ids) == {messages[0]}, "the others had to wait for it"
+        receiver.answer = Reply(200)
+        server.start()
+        eventually(lambda: set(receiver.ids) == set(messages), what="all of them")
+        delivered = lambda message: server.api.destinations(app, message)[endpoint]["status"] == 0  # noqa: E731
+        eventually(lambda: all(map(delivered, messages)), what="all of them delivered")
+
+
 def test_a_second_signal_ends_at_once():
     with Receiver(Hang()) as receiver, Server(DELIVERY__TIMEOUT="120s", RUNTIME__SHUTDOWN_GRACE="120s") as server:
         app = server.api.application()

@@ -1,11 +1,14 @@
 """Every route of the OpenAPI document against tokens that must not open it. The table is made from the document."""
 
 import re
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
 
+from harness.api import expect
 from harness.server import ADMIN_TOKEN, Server
+from harness.waiting import eventually
 
 # Open to everybody on purpose.
 OPEN = {"/api/v1/health", "/api/v1/health/ping", "/openapi.json", "/docs"}
@@ -24,6 +27,11 @@ def world():
         portal = api.post(f"/auth/app-portal-access/{mine}", {}).json()["token"]
         ended = api.post(f"/auth/app-portal-access/{mine}", {}).json()["token"]
         assert api.with_token(ended).post("/auth/logout").status_code == 204
+        revoked = api.post("/key", {"name": "revoked", "role": "admin"}).json()
+        assert api.delete(f"/key/{revoked['id']}").status_code == 204
+        end = (datetime.now(timezone.utc) + timedelta(seconds=10)).isoformat()
+        expired = expect(201, api.post("/key", {"name": "expired", "role": "admin", "expiresAt": end}))["token"]
+        eventually(lambda: api.with_token(expired).get("/app").status_code == 401, every=0.2, what="its time is over")
         yield {
             "server": server,
             "api": api,
@@ -33,6 +41,8 @@ def world():
             ),
             "portal": portal,
             "ended": ended,
+            "revoked": revoked["token"],
+            "expired": expired,
             "names": {
                 "app_id": theirs,
                 "endpoint_id": endpoint,
@@ -71,7 +81,7 @@ def test_the_table_is_worth_the_name(world):
     assert len(list(routes(world))) >= 35
 
 
-@pytest.mark.parametrize("kind", ["missing", "wrong", "one letter off", "cut off", "another scheme", "empty", "ended", "hash"])
+@pytest.mark.parametrize("kind", ["missing", "wrong", "one letter off", "cut off", "another scheme", "empty", "ended", "expired", "revoked", "hash"])
 def test_a_token_that_is_none_opens_nothing(world, kind):
     token, header = {
         "missing": (None, None),
@@ -81,6 +91,8 @@ def test_a_token_that_is_none_opens_nothing(world, kind):
         "another scheme": (ADMIN_TOKEN, f"Basic {ADMIN_TOKEN}"),
         "empty": ("", "Bearer"),
         "ended": (world["ended"], None),
+        "expired": (world["expired"], None),
+        "revoked": (world["revoked"], None),
         "hash": ("x" * 4096, None),
     }[kind]
     opened = []

@@ -42,6 +42,22 @@ def test_a_certificate_of_a_configured_authority_is_trusted(trusting, authority)
         assert receiver.arrivals[0].header("host") == f"good.test:{receiver.port}"
 
 
+def test_the_time_of_an_attempt_is_split_into_its_parts(trusting, authority):
+    with Receiver(tls=authority.context("good.test")) as receiver:
+        api = trusting.api
+        app = api.application()
+        api.endpoint(app, f"https://good.test:{receiver.port}/")
+        first, again = (
+            eventually(lambda: api.attempts(app, message), what="its attempt")[0]["timings"]
+            for message in map(api.send, [app, app])
+        )
+        assert set(first) == {"dns", "connect", "tls", "firstByte", "total"}, first
+        parts = [first[part] for part in ("dns", "connect", "tls", "firstByte")]
+        assert all(part >= 0 for part in parts) and max(parts) <= first["total"], first
+        assert receiver.connections == 1, "the second one goes over the same connection"
+        assert set(again) == {"firstByte", "total"}, again
+
+
 @pytest.mark.parametrize("fault", ["another name", "expired", "another authority", "no tls at all"])
 def test_a_certificate_that_is_wrong_is_a_failure_with_its_own_word(trusting, authority, tmp_path, fault):
     context = {

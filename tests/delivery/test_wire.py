@@ -6,6 +6,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from harness.other_sdks import verdicts
+from harness.waiting import eventually
 
 PAYLOADS = {
     "object": b'{"a":1}',
@@ -95,6 +96,34 @@ def test_rotation_signs_with_both_keys_until_the_grace_period_ends(api, app, rec
     during.verify(old)
     during.verify(new)
     assert verdicts(old, during) == verdicts(new, during) == ["ok", "ok", "ok"]
+
+
+def test_the_old_key_signs_no_more_when_its_grace_period_has_ended(api, app, receiver):
+    endpoint = api.endpoint(app, receiver.url())
+    old = api.secret(app, endpoint)
+    new = api.post(f"/app/{app}/endpoint/{endpoint}/secret/rotate", {"gracePeriodSeconds": 2}).json()["key"]
+
+    def signed():
+        sent = api.send(app)
+        arrival = eventually(lambda: next((one for one in list(receiver.arrivals) if one.id == sent), None), what="the message")
+        arrival.verify(new)
+        return arrival, len(arrival.header("webhook-signature").split(" "))
+
+    # Nothing changes the endpoint meanwhile: what was prepared for it with both keys has to end by itself.
+    last = eventually(lambda: found[0] if (found := signed())[1] == 1 else None, every=0.2, what="one signature")
+    with pytest.raises(WebhookVerificationError):
+        last.verify(old)
+
+
+def test_a_rotation_that_says_nothing_of_it_leaves_the_old_key_a_day(api, app, receiver):
+    endpoint = api.endpoint(app, receiver.url())
+    old = api.secret(app, endpoint)
+    new = api.post(f"/app/{app}/endpoint/{endpoint}/secret/rotate", {}).json()["key"]
+    api.send(app)
+    arrival = receiver.wait()[0]
+    arrival.verify(old), arrival.verify(new)
+    described = api.get("/openapi.json").json()["components"]["schemas"]["EndpointSecretRotateIn"]
+    assert described["properties"]["gracePeriodSeconds"]["default"] == 24 * 3600
 
 
 def test_rotation_without_grace_ends_the_old_key_at_once(api, app, receiver):

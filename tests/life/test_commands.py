@@ -35,7 +35,12 @@ def test_the_demo_tells_the_whole_story(tmp_path):
     text = done.stdout.lower()
     for word in ("accept", "attempt", "retr", "verif"):
         assert word in text, f"{word} in\n{done.stdout}"
-    assert len(set(re.findall(r"msg_[0-9a-zA-Z]{27}", done.stdout))) in (0, 3), "three events"
+    told = [line.split()[:2] for line in done.stdout.splitlines() if "msg_" in line]
+    messages = {message for _, message in told}
+    assert len(messages) == 3, "three events"
+    for what, expected in (("accepted", 3), ("attempt", 3), ("retry", 1), ("delivered", 3)):
+        assert sum(word == what for word, _ in told) == expected, f"{what} in\n{done.stdout}"
+    assert done.stdout.count("signature verified") == 4, "at each attempt"
     assert not list(tmp_path.iterdir()), "its store was a temporary one"
 
 

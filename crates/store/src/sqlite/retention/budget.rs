@@ -49,3 +49,47 @@ impl<'a> Budget<'a> {
         ROWS - self.rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+    use super::*;
+
+    /// A clock on which a millisecond passes with each look.
+    #[derive(Debug, Default)]
+    struct Hurried(AtomicI64);
+
+    impl Clock for Hurried {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(self.0.fetch_add(1_000, Relaxed))
+        }
+
+        fn steady(&self) -> Timestamp {
+            self.now()
+        }
+    }
+
+    #[test]
+    fn a_step_ends_when_its_time_is_over_though_rows_are_left() {
+        let clock = Hurried::default();
+        let mut budget = Budget::new(&clock);
+        let mut parts = 0;
+        while budget.is_left() {
+            budget.spend(1);
+            parts += 1;
+        }
+        assert_eq!((parts, budget.spent()), (7, 7));
+    }
+
+    #[test]
+    fn a_step_ends_when_its_rows_are_spent_though_time_is_left() {
+        let clock = crate::conformance::StillClock;
+        let mut budget = Budget::new(&clock);
+        while budget.is_left() {
+            assert!(budget.part() <= 100);
+            budget.spend(budget.part());
+        }
+        assert_eq!((budget.spent(), budget.part()), (ROWS, 0));
+    }
+}

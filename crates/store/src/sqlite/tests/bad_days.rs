@@ -154,6 +154,37 @@ async fn a_failed_commit_refuses_messages_and_calls_and_recovers() {
     assert_eq!(after.store.reopen(after.now()).await, Ok(0));
 }
 
+/// Leaves a mark on the writer's connection, which ends with it.
+async fn mark_the_connection(store: &SqliteStore) {
+    store
+        .write(|conn| Ok(conn.execute_batch("CREATE TEMP TABLE mark (one)")?))
+        .await
+        .unwrap();
+}
+
+async fn is_marked(store: &SqliteStore) -> bool {
+    let sql = "SELECT count(*) FROM sqlite_temp_schema WHERE name = 'mark'";
+    let marks = store.write(move |conn| Ok(conn.query_row(sql, (), |row| row.get::<_, u32>(0))?));
+    marks.await.unwrap() > 0
+}
+
+#[tokio::test]
+async fn a_failed_sync_closes_the_connection_and_a_full_disk_does_not() {
+    let stage = stage().await;
+    mark_the_connection(&stage.store).await;
+    stage.faults.let_grow(false);
+    let refused = stage.bench.accept(stage.large()).await;
+    assert_eq!(refused, Err(AcceptRefused::Store(StoreError::Full)));
+    stage.faults.let_grow(true);
+    stage.healthy().await;
+    assert!(is_marked(&stage.store).await, "it is the one from before");
+
+    stage.faults.fail_commits(1);
+    assert!(stage.bench.accept(stage.large()).await.is_err());
+    stage.healthy().await;
+    assert!(!is_marked(&stage.store).await, "it is another one");
+}
+
 #[tokio::test]
 async fn outcomes_are_written_once_however_often_commits_fail() {
     let stage = stage().await;

@@ -325,6 +325,21 @@ def test_known_keys_are_not_slowed_down_with_their_address(server, api):
     assert api.get("/app").status_code == 200
 
 
+@pytest.mark.parametrize("trusted", ["127.0.0.0/8", ""])
+def test_whom_a_proxy_speaks_for_is_believed_of_trusted_proxies_only(trusted):
+    with Server(TRUSTED_PROXIES=trusted) as server:
+        nobody = server.api.with_token(None)
+
+        def guesses(number, address):
+            for n in range(number):
+                headers = {"authorization": f"Bearer {address(n)}-{n}", "x-forwarded-for": address(n)}
+                yield nobody.get("/app", headers=headers).status_code
+
+        slowed_down = 429 in guesses(200, lambda n: f"203.0.113.{n}")
+        assert slowed_down == (not trusted), "two hundred clients with a guess each, or one that makes them up"
+        assert 429 in guesses(500, lambda n: "198.51.100.1"), "one that guesses, whoever tells of him"
+
+
 def test_an_output_that_cannot_be_written_ends_nothing():
     """Standard output and error on a full device: it starts, serves, logs into nothing, and ends in good order."""
     with Server() as server:

@@ -212,7 +212,7 @@ impl Simulation {
             .engine
             .finished(now, key, answer.verdict, &mut actions);
         self.note(
-            "finish",
+            answer.word(),
             [key.message.raw(), key.endpoint.raw()],
             answer.status.into(),
         );

@@ -10,6 +10,8 @@ use super::random::Random;
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
+/// What takes longer is slow.
+const SLOW: Duration = Duration::from_millis(300);
 /// When an attempt is given up.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -95,7 +97,7 @@ impl Answer {
         let quick = random.span(MILLI, 80 * MILLI);
         match spell {
             Spell::Fine => Self::success(quick),
-            Spell::Slow => Self::success(random.span(300 * MILLI, 14 * SECOND)),
+            Spell::Slow => Self::success(random.span(SLOW, 14 * SECOND)),
             Spell::Hanging => Self::broken(AttemptFailure::Timeout, TIMEOUT),
             Spell::Down => Self::broken(AttemptFailure::Refused, quick),
             Spell::Failing => Self::status(500, quick, Failure::default()),
@@ -117,6 +119,16 @@ impl Answer {
                     random.pick(&[Spell::Down, Spell::Failing, Spell::Hanging, Spell::Busy]);
                 Self::drawn(spell, random)
             }
+        }
+    }
+
+    /// What the trace calls its end.
+    pub(super) fn word(&self) -> &'static str {
+        match self.verdict.outcome {
+            Outcome::Failure(Failure { hold: Some(_), .. }) => "asked to wait",
+            _ if self.took >= TIMEOUT => "time-out",
+            _ if self.took >= SLOW => "slow",
+            _ => "finish",
         }
     }
 

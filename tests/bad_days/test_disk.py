@@ -59,6 +59,8 @@ def test_a_full_disk_refuses_and_recovers_by_itself(tmp_path):
             assert api.get(f"/app/{app}").status_code == 200, "reading goes on"
             health = api.get("/health")
             assert health.status_code in (200, 503) and "store" in health.text
+            if health.status_code == 503:
+                assert health.json()["store"]["reason"] == health.json()["queue"]["reason"] == "full", health.text
             ballast.unlink()
             recovered = eventually(lambda: _sent(api, app), what="accepting again by itself")
             accepted.add(recovered)
@@ -170,7 +172,8 @@ def test_a_start_without_space_to_open_the_store_waits_for_it(tmp_path):
             _fill(disk)
             server.spawn()
             health = eventually(lambda: _health(server), what="it answers")
-            assert health.status_code == 503 and health.json()["store"]["status"] == "error", health.text
+            assert health.status_code == 503, health.text
+            assert health.json()["store"] == {"status": "error", "reason": "full"}, health.text
             assert api.get("/health/ping").status_code == 204
             for answer in (api.post(f"/app/{app}/msg", {"eventType": "a.b", "payload": {}}), api.get(f"/app/{app}")):
                 assert answer.status_code == 503, answer.text
@@ -213,6 +216,24 @@ def _health(server):
 def _sent(api, app):
     answer = api.post(f"/app/{app}/msg", {"eventType": "a.b", "payload": {}})
     return answer.json()["id"] if answer.status_code == 202 else None
+
+
+def test_health_says_why_and_the_log_says_so_once(tmp_path):
+    with Server(tmp_path) as server:
+        file, elsewhere = tmp_path / "ringbolt.db", tmp_path / "elsewhere.db"
+        assert server.api.get("/health").json()["store"] == {"status": "ok"}
+        file.rename(elsewhere)
+        eventually(lambda: server.api.post("/app", {"name": "lost"}).status_code == 503, what="it takes nothing")
+        for _ in range(3):
+            health = server.api.get("/health")
+            assert health.status_code == 503, health.text
+            assert health.json()["store"] == {"status": "error", "reason": "moved"}, health.text
+        elsewhere.rename(file)
+        server.wait_healthy()
+        eventually(lambda: "the store can be written again" in server.log(), what="the log says that it is over")
+        said = server.log()
+        assert said.count("the store cannot be written") == said.count("the store can be written again") == 1, said
+        assert "moved" in said and "not well" not in said, said
 
 
 def test_two_servers_on_one_file_are_one_too_many(tmp_path):

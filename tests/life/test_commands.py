@@ -311,6 +311,30 @@ def test_a_backup_is_a_consistent_copy_while_serving(tmp_path):
         assert before <= found, "everything accepted before the backup began is in it"
 
 
+def test_a_backup_names_the_keys_that_the_copy_needs(tmp_path):
+    configured, other = ("QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=", "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
+    with Server(tmp_path / "server") as server:
+        key = server.folder / "encryption-key"
+
+        def advice(copy, **settings):
+            done = ringbolt("backup", tmp_path / copy, cwd=tmp_path, **server.settings | settings)
+            assert done.returncode == 0, said(done)
+            assert configured not in said(done) and other not in said(done)
+            return done.stdout
+
+        assert "needs no key" in advice("empty.db")
+        server.api.endpoint(server.api.application(), "https://example.com/")
+        assert f"the key {key}." in advice("file.db")
+        found = advice("lost.db", RINGBOLT_ENCRYPTION_KEY=other)
+        assert f"the key {key}." in found and "configured" not in found, "the one that is configured opens nothing"
+        file = key.read_text()
+        key.write_text(other)
+        found = advice("configured.db", RINGBOLT_ENCRYPTION_KEY=f"{configured},{file.strip()}")
+        assert "RINGBOLT_ENCRYPTION_KEY" in found and str(key) not in found, found
+        assert "neither configured nor" in advice("gone.db", RINGBOLT_ENCRYPTION_KEY=configured)
+        key.write_text(file)
+
+
 def test_a_backup_does_not_overwrite(tmp_path):
     with Server(tmp_path) as server:
         existing = tmp_path / "precious.db"

@@ -183,6 +183,22 @@ def test_a_first_start_makes_its_secrets_and_says_where(tmp_path):
         assert token_file.read_text().strip() == token, "made once"
 
 
+def test_an_empty_store_beside_the_keys_of_another_is_pointed_at(tmp_path):
+    with Server(tmp_path) as server:
+        assert server.stop() == 0
+        for file in tmp_path.glob("ringbolt.db*"):
+            file.rename(tmp_path / f"moved-{file.name}")
+        assert "empty store" not in server.log() and "new and empty" not in server.log()
+        server.start()
+        in_log, on_console = "an empty store was started beside the secrets of another", "is new and empty, but"
+        eventually(lambda: in_log in server.log() and on_console in server.log(), what="the log and the console say so")
+        assert str(tmp_path / "encryption-key") in server.log()
+        server.stop()
+        server.start()
+        assert server.stop() == 0
+        assert server.log().count(in_log) == server.log().count(on_console) == 1, "at the first start only"
+
+
 def test_the_public_url_begins_every_address_handed_out(tmp_path):
     with Server(tmp_path, PUBLIC_URL="https://hooks.example.com/base") as server:
         app = server.api.application()

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use ringbolt_gate::{ClientAddress, Permission, Problem};
+use ringbolt_store::Unwritable;
 use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -55,15 +56,35 @@ struct WorkerOut {
 struct PartOut {
     /// `ok`, `error`, `starting` or `stopping`.
     status: &'static str,
+    /// Why the store cannot be written: `full`, `io`, `moved`, `corrupt`, `denied`, `busy` or `other`.
+    /// There may be further words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl PartOut {
+    const fn of(status: &'static str) -> Self {
+        Self {
+            status,
+            reason: None,
+        }
+    }
+
+    const fn unwritable(reason: Unwritable) -> Self {
+        Self {
+            status: "error",
+            reason: Some(reason.word()),
+        }
+    }
 }
 
 /// The form in which metrics are written.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-const OK: PartOut = PartOut { status: "ok" };
-const ERROR: PartOut = PartOut { status: "error" };
-const STARTING: PartOut = PartOut { status: "starting" };
-const STOPPING: PartOut = PartOut { status: "stopping" };
+const OK: PartOut = PartOut::of("ok");
+const FULL: PartOut = PartOut::unwritable(Unwritable::Full);
+const STARTING: PartOut = PartOut::of("starting");
+const STOPPING: PartOut = PartOut::of("stopping");
 
 /// Say how each part of the server is.
 #[utoipa::path(
@@ -79,10 +100,7 @@ const STOPPING: PartOut = PartOut { status: "stopping" };
 )]
 async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
     let status = room.handle.status();
-    if let Some(problem) = &status.store.problem {
-        tracing::warn!(%problem, "the store is not well");
-    }
-    let store = if status.store.writable { OK } else { ERROR };
+    let store = status.store.reason.map_or(OK, PartOut::unwritable);
     let delivery = if status.stopping { STOPPING } else { OK };
     let well = status.store.writable && !status.stopping;
     let out = HealthOut {
@@ -111,15 +129,15 @@ async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
     )
 }
 
-/// How a server is that has no store yet.
+/// How a server is that has no store yet, for want of space.
 pub(crate) async fn without_store() -> (StatusCode, Json<HealthOut>) {
     let out = HealthOut {
         status: "error",
-        store: ERROR,
+        store: FULL,
         delivery: STARTING,
         workers: Vec::new(),
-        database: ERROR,
-        queue: ERROR,
+        database: FULL,
+        queue: FULL,
         cache: OK,
     };
     (StatusCode::SERVICE_UNAVAILABLE, Json(out))

@@ -76,7 +76,7 @@ Works beside a running server, through its API, and without one, on the file."
 Example:
   ringbolt backup /backup/ringbolt-$(date +%F).db
 
-Keep the file `encryption-key` with it, unless the key is configured: without it the copy cannot be used.")]
+It says where the encryption key is that belongs to the copy: without it the copy cannot be used.")]
     Backup(BackupArgs),
 
     /// Shows everything in one process: a server, a receiver that fails once, three events

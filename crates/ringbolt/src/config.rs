@@ -118,6 +118,12 @@ impl Config {
         ConfigError::of(Problem::unusable(key, origin, why))
     }
 
+    /// Who set this one, for people.
+    pub(crate) fn origin(&self, key: &'static str) -> String {
+        let origin = self.origins.get(key).unwrap_or(&Origin::Default);
+        origin.describe(key)
+    }
+
     /// What every address that is handed out begins with.
     pub(crate) fn public_url(&self) -> String {
         match &self.general.public_url {

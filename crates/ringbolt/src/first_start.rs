@@ -31,6 +31,8 @@ pub(crate) struct Secrets {
     pub(crate) key_file: Option<PathBuf>,
     /// Whether that file is new.
     pub(crate) key_is_new: bool,
+    /// Secrets that were there before the store was: those of another one.
+    pub(crate) older_than_the_store: Vec<PathBuf>,
 }
 
 /// Makes the folder and whatever secret is neither configured nor there.
@@ -40,6 +42,7 @@ pub(crate) struct Secrets {
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
     let folder = config.data_folder();
     make_folder(folder)?;
+    let older_than_the_store = older_than_the_store(config);
     keep_private(config.store_path())?;
     let (admin_token, token_file) = match &config.general.admin_token {
         Some(token) => (token.clone(), None),
@@ -77,7 +80,17 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
         keys,
         key_file,
         key_is_new,
+        older_than_the_store,
     })
+}
+
+/// The files with secrets that lie where a store is about to be made: they were made with another one.
+fn older_than_the_store(config: &Config) -> Vec<PathBuf> {
+    if config.store_path().exists() {
+        return Vec::new();
+    }
+    let files = [KEY_FILE, TOKEN_FILE].map(|name| config.data_folder().join(name));
+    files.into_iter().filter(|file| file.exists()).collect()
 }
 
 /// The admin token in force, if there is one already.
@@ -96,13 +109,19 @@ pub(crate) fn existing_keys(config: &Config) -> anyhow::Result<Option<Encryption
     if let Some(keys) = &config.general.encryption_key {
         return Ok(Some(keys.clone()));
     }
+    Ok(keys_in_file(config)?.map(|(_, keys)| keys))
+}
+
+/// The encryption keys in the file beside the store, in force or not, and where that is.
+pub(crate) fn keys_in_file(config: &Config) -> anyhow::Result<Option<(PathBuf, EncryptionKeys)>> {
     let path = config.data_folder().join(KEY_FILE);
     if !path.exists() {
         return Ok(None);
     }
     let text = fs::read_to_string(&path).map(Zeroizing::new);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-    understood("encryption_key", EncryptionKeys::parse(text.trim()), &path).map(Some)
+    let keys = understood("encryption_key", EncryptionKeys::parse(text.trim()), &path)?;
+    Ok(Some((path, keys)))
 }
 
 fn understood<T>(key: &str, parsed: Result<T, String>, path: &Path) -> anyhow::Result<T> {
@@ -236,6 +255,22 @@ mod tests {
             existing_token(&config).unwrap().reveal(),
             first.admin_token.reveal()
         );
+    }
+
+    #[test]
+    fn a_store_that_is_made_beside_the_secrets_of_another_is_noticed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let older = || prepare(&config).unwrap().older_than_the_store;
+        assert_eq!(older(), Vec::<PathBuf>::new(), "the first start");
+        assert_eq!(older(), Vec::<PathBuf>::new(), "the second start");
+        fs::remove_file(config.store_path()).unwrap();
+        let data = folder.path().join("data");
+        assert_eq!(older(), [data.join(KEY_FILE), data.join(TOKEN_FILE)]);
+        fs::remove_file(config.store_path()).unwrap();
+        fs::remove_file(data.join(KEY_FILE)).unwrap();
+        assert_eq!(older(), [data.join(TOKEN_FILE)]);
+        assert_eq!(older(), Vec::<PathBuf>::new());
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
             None => "as configured (it belongs into the backup)".into(),
         },
     );
+    text += &of_another_store(config, secrets);
     let token = match &secrets.token_file {
         Some(path) => format!("$(cat {})", quoted(&shown(path))),
         None => "$RINGBOLT_ADMIN_TOKEN".into(),
@@ -91,6 +92,20 @@ fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
         r#"{"eventType": "invoice.paid", "payload": {"invoice": 1}}"#,
     );
     text
+}
+
+/// What is said when the store is new and the secrets beside it are not.
+fn of_another_store(config: &Config, secrets: &Secrets) -> String {
+    let older = secrets.older_than_the_store.iter();
+    let older: Vec<_> = older.map(|path| shown(path)).collect();
+    if older.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nThe store {} is new and empty, but {} was there before it. If a store belongs here, stop,\nand put it back; or is it another one that RINGBOLT_STORE should name?\n",
+        shown(config.store_path()),
+        older.join(" and "),
+    )
 }
 
 fn shown(path: &Path) -> String {

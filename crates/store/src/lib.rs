@@ -7,4 +7,6 @@ mod sqlite;
 mod vault;
 
 pub use contract::*;
-pub use sqlite::{Inspection, OpenError, SqliteSettings, SqliteStore, copy, inspect};
+pub use sqlite::{
+    Inspection, KeysInUse, OpenError, SqliteSettings, SqliteStore, copy, inspect, keys_in_use,
+};

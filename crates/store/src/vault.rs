@@ -116,9 +116,18 @@ impl Vault {
 
     /// What every value that the first key sealed begins with.
     pub(crate) fn current_head(&self) -> [u8; 1 + PRINT] {
-        let [a, b, c, d] = self.keys[0].print;
-        [VERSION, a, b, c, d]
+        head(&self.keys[0])
     }
+
+    /// What every value begins with that this key sealed.
+    pub(crate) fn head_of(bytes: &[u8; 32]) -> [u8; 1 + PRINT] {
+        head(&key(bytes))
+    }
+}
+
+fn head(key: &Key) -> [u8; 1 + PRINT] {
+    let [a, b, c, d] = key.print;
+    [VERSION, a, b, c, d]
 }
 
 fn key(bytes: &[u8; 32]) -> Key {

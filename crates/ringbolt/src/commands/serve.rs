@@ -80,6 +80,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
     remind_of_the_key(&secrets);
+    warn_of_an_empty_store(&config, &secrets);
     welcome::say(&config, &secrets, address);
 
     signals.end(|| read_again(certificates.as_deref())).await;
@@ -141,6 +142,17 @@ fn read_again(certificates: Option<&Certificates>) {
             error = format!("{why:#}"),
             "SIGHUP: the certificate cannot be used; the one before stays",
         ),
+    }
+}
+
+/// A mistyped path or a disk that is not mounted looks like a first start, and only the secrets tell.
+fn warn_of_an_empty_store(config: &Config, secrets: &Secrets) {
+    for secret in &secrets.older_than_the_store {
+        tracing::warn!(
+            store = %config.store_path().display(),
+            secret = %secret.display(),
+            "an empty store was started beside the secrets of another: if its file was moved, stop and put it back",
+        );
     }
 }
 

@@ -409,7 +409,7 @@ async fn a_healthy_store_says_so(bench: &Bench) {
     let app = bench.app().await;
     bench.accepted(app, &[]).await;
     let health = bench.store.health();
-    assert!(health.writable && health.problem.is_none());
+    assert!(health.writable && health.reason.is_none() && health.problem.is_none());
     let sizes = bench.store.sizes();
     let (writes, times) = (&sizes.commit_writes, &sizes.commit_micros);
     assert!(sizes.on_disk > 0 && writes.count() > 0 && writes.sum >= writes.count());

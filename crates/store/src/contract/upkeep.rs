@@ -23,8 +23,45 @@ pub struct Tidied {
 pub struct Health {
     /// Whether it can be written.
     pub writable: bool,
+    /// Why it cannot be written.
+    pub reason: Option<Unwritable>,
     /// What is wrong, for operators.
     pub problem: Option<String>,
+}
+
+/// Why a store cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// There is no space left.
+    Full,
+    /// The disk failed to read, write or sync.
+    Io,
+    /// The file is not where it was opened.
+    Moved,
+    /// What is stored is damaged.
+    Corrupt,
+    /// The server may not write there, or the disk is mounted for reading only.
+    Denied,
+    /// Another process holds it.
+    Busy,
+    /// None of these: the log says more.
+    Other,
+}
+
+impl Unwritable {
+    /// The word that stands for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Io => "io",
+            Self::Moved => "moved",
+            Self::Corrupt => "corrupt",
+            Self::Denied => "denied",
+            Self::Busy => "busy",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// How large the store is, in bytes, and what its writer has done since start.

@@ -42,6 +42,45 @@ pub fn inspect(path: &Path, keys: &[[u8; 32]]) -> Result<Inspection, OpenError> 
     })
 }
 
+/// Which keys are needed to read what a file keeps secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysInUse {
+    /// Of each key that was given, whether something was encrypted with it.
+    pub given: Vec<bool>,
+    /// Whether something was encrypted with a key that was not given.
+    pub others: bool,
+}
+
+/// Reads which of these keys are needed for a file. It looks at every row that keeps a secret, so it is
+/// meant for copies.
+///
+/// # Errors
+/// If the file is not ours, or cannot be read.
+pub fn keys_in_use(path: &Path, keys: &[[u8; 32]]) -> Result<KeysInUse, OpenError> {
+    let conn = connection(path)?;
+    migrations::check_file(&conn)?;
+    let heads = if migrations::applied(&conn)?.is_empty() {
+        Vec::new()
+    } else {
+        let mut found = conn.prepare(HEADS)?;
+        let heads = found.query_map((), |row| row.get(0))?;
+        heads.collect::<Result<Vec<Vec<u8>>, _>>()?
+    };
+    let ours: Vec<_> = keys.iter().map(Vault::head_of).collect();
+    Ok(KeysInUse {
+        given: ours
+            .iter()
+            .map(|own| heads.iter().any(|head| head == own))
+            .collect(),
+        others: heads.iter().any(|head| !ours.iter().any(|own| head == own)),
+    })
+}
+
+/// What everything that is encrypted begins with: it tells by which key.
+const HEADS: &str = "SELECT substr(secrets, 1, 5) FROM endpoint \
+    UNION SELECT substr(headers, 1, 5) FROM endpoint \
+    UNION SELECT substr(answer, 1, 5) FROM idempotency WHERE answer IS NOT NULL";
+
 /// Where no log lies beside the file nobody has it open and everything is in it: it is read as one that
 /// does not change, or else SQLite would make a log.
 fn connection(path: &Path) -> Result<Connection, rusqlite::Error> {

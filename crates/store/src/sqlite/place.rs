@@ -8,7 +8,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::Fault;
-use crate::StoreError;
 
 /// The file, and where it belongs.
 #[derive(Debug)]
@@ -32,7 +31,6 @@ impl Place {
         if there.is_ok_and(|there| there == self.file) {
             return Ok(());
         }
-        let why = "the database file was moved or removed while it was in use: put it back";
-        Err(StoreError::Unavailable(why.into()).into())
+        Err(Fault::Moved)
     }
 }

@@ -24,7 +24,7 @@ use super::marks::Marks;
 use super::open::{self, OpenError};
 use super::queue::{Batch, Settle, Taken};
 use super::{Fault, fold, recent_keys};
-use crate::{AcceptRefused, Receipt, StoreError};
+use crate::{AcceptRefused, Receipt, StoreError, Unwritable};
 
 /// How soon after a failure the writer tries again, and at most how late.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -175,8 +175,9 @@ impl Writer {
                 .get_or_insert_default()
                 .add(&self.batch.accepts, &self.answers);
         }
+        let reason = Unwritable::from(&fault);
         let error = StoreError::from(fault);
-        self.shared.failed(&error);
+        self.shared.failed(reason, &error);
         self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
         self.answers.clear();
         self.shared.queue.put_back(&mut self.batch.settles);

@@ -9,7 +9,7 @@ use crate::conformance::Bench;
 use crate::sqlite::faults::Faults;
 use crate::{
     Accept, AcceptRefused, Accepted, IdempotencyKey, MessageRef, Receipt, Settled, SqliteStore,
-    StoreError, Write,
+    StoreError, Unwritable, Write,
 };
 
 struct Stage {
@@ -43,6 +43,13 @@ impl Stage {
         self.bench.to_accept(message, &[self.endpoint])
     }
 
+    /// Why it cannot be written now.
+    fn why(&self) -> Option<Unwritable> {
+        let health = self.store.shared.health();
+        assert_eq!(health.writable, health.reason.is_none());
+        health.reason
+    }
+
     async fn healthy(&self) {
         while !self.store.shared.health().writable {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -72,7 +79,8 @@ async fn a_file_that_was_moved_away_takes_nothing_until_it_is_back() {
     // Another file in its place is not taken for it.
     std::fs::copy(&elsewhere, &path).unwrap();
     let refused = stage.bench.accept(stage.large()).await;
-    assert!(refused.is_err() && !stage.store.shared.health().writable);
+    assert!(refused.is_err());
+    assert_eq!(stage.why(), Some(Unwritable::Moved));
     std::fs::rename(&elsewhere, &path).unwrap();
     stage.healthy().await;
     assert_eq!(stage.bench.accept(stage.large()).await, Ok(Accepted::New));
@@ -103,7 +111,7 @@ async fn a_full_disk_refuses_messages_keeps_outcomes_and_recovers() {
         .unwrap();
     let refused = stage.bench.accept(stage.large()).await;
     assert_eq!(refused, Err(AcceptRefused::Store(StoreError::Full)));
-    assert!(!stage.store.shared.health().writable);
+    assert_eq!(stage.why(), Some(Unwritable::Full));
     stage.faults.let_grow(true);
     let receipts = stage.bench.receipts(1).await;
     assert!(matches!(
@@ -138,8 +146,10 @@ async fn a_failed_commit_refuses_messages_and_calls_and_recovers() {
         .create_application(stage.bench.application())
         .await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    assert_eq!(stage.why(), Some(Unwritable::Io));
     stage.faults.fail_commits(0);
     stage.healthy().await;
+    assert_eq!(stage.why(), None);
     let message = stage.bench.accepted(stage.app, &[stage.endpoint]).await;
     stage
         .bench

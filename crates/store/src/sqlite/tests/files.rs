@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::ground::{KEY, TempStore, settings};
 use crate::conformance::{Bench, Ground};
-use crate::{Inspection, OpenError, SqliteSettings, SqliteStore, inspect};
+use crate::{Inspection, OpenError, SqliteSettings, SqliteStore, inspect, keys_in_use};
 
 fn open(folder: &TempDir) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(settings(folder.path().join("store.db")))
@@ -207,4 +207,23 @@ fn what_a_start_would_refuse_is_refused_by_an_inspection() {
     ));
     std::fs::write(&path, "a diary ".repeat(200)).unwrap();
     assert!(matches!(inspect(&path, &[KEY]), Err(OpenError::NotOurs)));
+}
+
+#[tokio::test]
+async fn the_keys_that_a_file_needs_are_told_from_those_that_it_does_not() {
+    let ground = TempStore::new();
+    let folder = ground.folder.clone();
+    let path = folder.path().join("store.db");
+    let bench = Bench::on(ground).await;
+    let other = [6; 32];
+    let needs = |keys: &[[u8; 32]]| {
+        let found = keys_in_use(&path, keys).unwrap();
+        (found.given, found.others)
+    };
+    assert_eq!(needs(&[KEY, other]), (vec![false, false], false));
+    let app = bench.app().await;
+    bench.endpoint(app).await;
+    assert_eq!(needs(&[other, KEY]), (vec![false, true], false));
+    assert_eq!(needs(&[other]), (vec![false], true));
+    assert_eq!(needs(&[]), (vec![], true));
 }

@@ -14,7 +14,7 @@ use crate::sqlite::open::SqliteSettings;
 use crate::sqlite::place::Place;
 use crate::sqlite::queue::Queue;
 use crate::sqlite::recent_keys::RecentKeys;
-use crate::{Health, Listener, StoreError};
+use crate::{Health, Listener, StoreError, Unwritable};
 
 /// What the writer's thread and its callers share.
 pub(crate) struct Shared {
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     pub(in crate::sqlite) recent_keys: RecentKeys,
     /// What the writer has done since start.
     pub(crate) meter: Meter,
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<(Unwritable, String)>>,
     troubled: AtomicBool,
     #[cfg(test)]
     faults: crate::sqlite::faults::Faults,
@@ -64,18 +64,22 @@ impl Shared {
 
     /// How the writer is.
     pub(crate) fn health(&self) -> Health {
-        let problem = self.trouble.lock().clone();
+        let (reason, problem) = self.trouble.lock().clone().unzip();
         Health {
-            writable: problem.is_none(),
+            writable: reason.is_none(),
+            reason,
             problem,
         }
     }
 
-    pub(super) fn failed(&self, error: &StoreError) {
-        if !self.troubled.swap(true, Relaxed) {
-            tracing::error!(%error, "the store cannot be written");
+    /// Notes why nothing can be written. It is logged when that begins, and when it is for another
+    /// reason than before.
+    pub(super) fn failed(&self, reason: Unwritable, error: &StoreError) {
+        self.troubled.store(true, Relaxed);
+        let before = self.trouble.lock().replace((reason, error.to_string()));
+        if before.is_none_or(|(before, _)| before != reason) {
+            tracing::error!(reason = reason.word(), %error, "the store cannot be written");
         }
-        *self.trouble.lock() = Some(error.to_string());
     }
 
     pub(super) fn recovered(&self) {

@@ -16,8 +16,9 @@ run:
 
 test: units blackbox
 
-# Twenty times as many cases of each property as in make test, unless the caller knows better.
+# Twenty times as many cases of each property and seeds of the simulator as in make test, unless the caller knows better.
 test-long: export PROPTEST_CASES := $(or $(PROPTEST_CASES),5120)
+test-long: export RINGBOLT_TEST_SEEDS := $(or $(RINGBOLT_TEST_SEEDS),720)
 test-long: units
 	$(MAKE) blackbox TEST_LONG=1
 

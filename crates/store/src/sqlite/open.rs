@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -145,7 +145,21 @@ pub(super) fn lock(path: &Path) -> Result<[File; 2], OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let beside = lock_file(PathBuf::from(name), path)?;
-    Ok([beside, lock_file(path.to_owned(), path)?])
+    let file = lock_file(path.to_owned(), path)?;
+    give(&beside, &file);
+    Ok([beside, file])
+}
+
+/// Gives a file to the owner of another. Where root runs a command on a store of somebody else, who could
+/// not open the lock that it leaves behind.
+fn give(file: &File, owner: &File) {
+    let owners = |file: &File| file.metadata().map(|about| (about.uid(), about.gid()));
+    if let (Ok(has), Ok((uid, gid))) = (owners(file), owners(owner))
+        && has != (uid, gid)
+        && let Err(error) = fchown(file, Some(uid), Some(gid))
+    {
+        tracing::debug!(%error, "the lock file stays with its owner");
+    }
 }
 
 /// Where the locked database file belongs.

@@ -37,6 +37,25 @@ fn nobody_else_can_open_the_lock_that_keeps_a_second_server_away() {
 }
 
 #[test]
+fn the_lock_belongs_to_the_owner_of_the_store_whoever_runs_a_command_on_it() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let folder = TempDir::new().unwrap();
+    drop(open(&folder).unwrap());
+    let (store, lock) = (
+        folder.path().join("store.db"),
+        folder.path().join("store.db.lock"),
+    );
+    // Only root can run commands on the stores of others.
+    if chown(&store, Some(65_534), Some(65_534)).is_err() {
+        return;
+    }
+    std::fs::remove_file(&lock).unwrap();
+    drop(open(&folder).unwrap());
+    let owner = std::fs::metadata(lock).unwrap();
+    assert_eq!((owner.uid(), owner.gid()), (65_534, 65_534));
+}
+
+#[test]
 fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let text = "a diary, long enough to be taken for something that it is not. ".repeat(20);

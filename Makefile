@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 export RINGBOLT_BIN TEST_WORKERS
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: run test test-long lint fmt bench units blackbox tools-test tools-lint binary
+.PHONY: run test test-long lint fmt bench units large blackbox tools-test tools-lint binary
 
 run:
 	scripts/need build
@@ -19,8 +19,12 @@ test: units blackbox
 # Twenty times as many cases of each property and seeds of the simulator as in make test, unless the caller knows better.
 test-long: export PROPTEST_CASES := $(or $(PROPTEST_CASES),5120)
 test-long: export RINGBOLT_TEST_SEEDS := $(or $(RINGBOLT_TEST_SEEDS),720)
-test-long: units
+test-long: units large
 	$(MAKE) blackbox TEST_LONG=1
+
+# Deleting and tidying a million messages.
+large: tools-test
+	cargo nextest run --locked --release --package ringbolt-store --features conformance --test large --run-ignored only --no-capture
 
 # Unit, property, simulation and conformance tests.
 units: tools-test

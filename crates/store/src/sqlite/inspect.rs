@@ -24,6 +24,7 @@ pub struct Inspection {
 /// Those with which a server would refuse it, but that another has it open.
 pub fn inspect(path: &Path, keys: &[[u8; 32]]) -> Result<Inspection, OpenError> {
     let vault = Vault::new(keys).ok_or(OpenError::NoKey)?;
+    open::check_log(path)?;
     let conn = connection(path)?;
     migrations::check_file(&conn)?;
     let applied = migrations::applied(&conn)?;

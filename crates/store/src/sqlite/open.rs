@@ -76,6 +76,9 @@ pub enum OpenError {
     /// The file is no database, or that of another program.
     #[error("the file is not a Ringbolt database")]
     NotOurs,
+    /// There is no database, but the log of one: SQLite would remove it, and what was committed there.
+    #[error("{} is missing or empty, but its write-ahead log lies beside it: put the database back where its log is", .0.display())]
+    Missing(PathBuf),
     /// A later version of the server has written it.
     #[error("the database has schema {found}, this server knows up to {known}: use a newer server")]
     Newer {
@@ -136,6 +139,18 @@ impl OpenError {
 
 /// `auto_vacuum` as SQLite numbers it: free pages are given back when it is asked to.
 const INCREMENTAL: i64 = 2;
+
+/// An error where a log lies beside a database that is not there. One is begun only when its database has
+/// a first page.
+pub(super) fn check_log(path: &Path) -> Result<(), OpenError> {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |about| about.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if length(path) == 0 && length(Path::new(&log)) > 0 {
+        return Err(OpenError::Missing(path.to_owned()));
+    }
+    Ok(())
+}
 
 /// Takes the locks that keep a second server away; they are held as long as the files are open. One is
 /// beside the database, where tools look for it. The other is the database itself, which is the same

@@ -66,6 +66,9 @@ fn inspected(config: &Config) -> Result<Inspection, String> {
 /// What to do about a file that a server would refuse.
 fn way_out(why: &OpenError, key_file: &Path) -> String {
     match why {
+        OpenError::Missing(_) => {
+            "put the database back beside its log, or move the log away if it is to be lost".into()
+        }
         OpenError::NotOurs => "name another file (RINGBOLT_STORE), or move this one away".into(),
         OpenError::Newer { .. } => "or restore a backup of the older one".into(),
         OpenError::Changed { .. } => "run the version that made it, or restore a backup".into(),

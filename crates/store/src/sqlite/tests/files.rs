@@ -56,6 +56,19 @@ fn the_lock_belongs_to_the_owner_of_the_store_whoever_runs_a_command_on_it() {
 }
 
 #[test]
+fn a_log_without_its_database_is_not_removed() {
+    let folder = TempDir::new().unwrap();
+    let log = folder.path().join("store.db-wal");
+    std::fs::write(&log, [1; 5_000]).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::Missing(_))));
+    std::fs::write(folder.path().join("store.db"), []).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::Missing(_))));
+    assert_eq!(std::fs::read(&log).unwrap().len(), 5_000);
+    std::fs::remove_file(log).unwrap();
+    assert!(open(&folder).is_ok());
+}
+
+#[test]
 fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     let folder = TempDir::new().unwrap();
     let text = "a diary, long enough to be taken for something that it is not. ".repeat(20);

@@ -38,6 +38,9 @@ def test_three_messages_that_fail_for_long_enough_disable_after_three_warnings()
         assert time.monotonic() - began >= 7.5, "not before its time"
         assert out["disabledReason"] == "failing" and out["disabledAt"] >= failing["disablesAt"]
         assert "disablesAt" not in out["failing"], "it is disabled already"
+        names = (f"app={app}", f"endpoint={endpoint}")
+        assert server.logged("endpoint keeps failing and will be disabled", "percent=", *names)
+        eventually(lambda: server.logged("endpoint disabled", 'reason="failing"', *names), what="a line says so")
         steps = [warning["percent"] for warning in out["failing"]["warnings"]]
         assert steps and steps == sorted(set(steps)) and set(steps) <= {50, 75, 90}
         moments = [warning["at"] for warning in out["failing"]["warnings"]]

@@ -222,10 +222,14 @@ def test_the_breaker_opens_and_probes_and_releases_in_order():
         spent = [len(api.attempts(app, m)) for m in waiting]
         assert sum(spent) < 60 and max(spent) <= 6
         assert all(status(api, app, m, endpoint) == 1 for m in waiting[50:]), "still pending, not given up"
+        names = (f"app={app}", f"endpoint={endpoint}")
+        opened = eventually(lambda: server.logged("breaker opened", *names), what="a line says that it has opened")
+        assert len(opened) == 1 and not server.logged("breaker closed")
         before = len(receiver.arrivals)
         receiver.answer = Reply(200)
         eventually(lambda: all(receiver.ids[m] for m in waiting) and all(
             status(api, app, m, endpoint) == 0 for m in waiting[-5:]), within=300, what="released")  # fmt: skip
+        assert server.logged("breaker closed", *names), "and one that it has closed"
         order = [a.id for a in receiver.arrivals[before:] if a.id in set(waiting[50:])]
         # Whoever is on its way may be late, but nobody overtakes more than are on their way with him.
         ahead = [place - order.index(m) for place, m in enumerate(waiting[50:])]

@@ -177,6 +177,10 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def logged(self, *words):
+        """The lines of the log that have all of these words."""
+        return [line for line in self.log().splitlines() if all(word in line for word in words)]
+
     def rss_kib(self, field="VmRSS"):
         """Resident memory now, or its peak with field="VmHWM"."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():

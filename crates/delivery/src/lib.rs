@@ -2,6 +2,7 @@
 
 mod accept;
 mod attempts;
+mod breaker_lines;
 mod changes;
 mod destinations;
 mod driver;

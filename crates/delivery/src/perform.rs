@@ -72,9 +72,13 @@ impl Shared {
             }
             // Rows of a deleted endpoint count as cancelled, so both end the open mark alike.
             Action::Spill { deliveries } | Action::Cancel { deliveries } => self.spill(deliveries),
-            Action::Disable { endpoint, reason } => {
+            Action::Disable {
+                endpoint,
+                app,
+                reason,
+            } => {
                 self.tracker
-                    .spawn(async move { this.disable(endpoint, reason).await });
+                    .spawn(async move { this.disable(app, endpoint, reason).await });
             }
             Action::Health {
                 endpoint,
@@ -84,13 +88,19 @@ impl Shared {
                 self.tracker
                     .spawn(async move { this.keep_failing(app, endpoint, failing).await });
             }
+            Action::Breaker {
+                endpoint,
+                app,
+                open,
+            } => self.breaker_lines.tell(app, endpoint, open),
             Action::Warn {
                 endpoint,
+                app,
                 percent,
                 failing,
             } => {
                 self.metrics.warned();
-                warn!(%endpoint, percent, since = %failing.since, "endpoint keeps failing and will be disabled");
+                warn!(%app, %endpoint, percent, since = %failing.since, "endpoint keeps failing and will be disabled");
             }
         }
     }
@@ -132,7 +142,7 @@ impl Shared {
         self.tell(input);
     }
 
-    async fn disable(self: Arc<Self>, endpoint: EndpointId, reason: DisableReason) {
+    async fn disable(self: Arc<Self>, app: AppId, endpoint: EndpointId, reason: DisableReason) {
         match self
             .store
             .disable_endpoint(endpoint, reason, self.clock.now())
@@ -140,10 +150,10 @@ impl Shared {
         {
             Ok(true) => {
                 self.metrics.disabled();
-                info!(%endpoint, reason = reason.as_str(), "endpoint disabled");
+                info!(%app, %endpoint, reason = reason.as_str(), "endpoint disabled");
             }
             Ok(false) => {}
-            Err(error) => warn!(%endpoint, %error, "endpoint could not be disabled"),
+            Err(error) => warn!(%app, %endpoint, %error, "endpoint could not be disabled"),
         }
         // What somebody read before this must not be told after it.
         self.changes.note(endpoint.raw(), || {});
@@ -243,7 +253,7 @@ impl Shared {
         failing: Option<Failing>,
     ) {
         if let Err(error) = self.store.keep_failing(endpoint, failing).await {
-            warn!(%endpoint, %error, "the health of an endpoint could not be kept");
+            warn!(%app, %endpoint, %error, "the health of an endpoint could not be kept");
         }
         // A lane that was forgotten is made anew from what its routes say of it.
         self.routing.endpoint_changed(app, endpoint);

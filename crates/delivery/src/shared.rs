@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::Answer;
+use crate::breaker_lines::BreakerLines;
 use crate::changes::Changes;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) waiters: Waiters<Answer>,
     pub(crate) metrics: Metrics,
     pub(crate) workers: Workers,
+    pub(crate) breaker_lines: BreakerLines,
     pub(crate) tracker: TaskTracker,
     /// Cancelled when no attempt may begin any more.
     pub(crate) soft: CancellationToken,
@@ -79,6 +81,7 @@ impl Shared {
             waiters: Waiters::default(),
             metrics: Metrics::default(),
             workers: Workers::default(),
+            breaker_lines: BreakerLines::default(),
             tracker: TaskTracker::new(),
             soft: CancellationToken::new(),
             receipts: Mutex::default(),

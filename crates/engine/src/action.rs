@@ -40,6 +40,8 @@ pub enum Action {
     Disable {
         /// Which.
         endpoint: EndpointId,
+        /// The application that it belongs to.
+        app: AppId,
         /// Why.
         reason: DisableReason,
     },
@@ -47,10 +49,21 @@ pub enum Action {
     Warn {
         /// Which.
         endpoint: EndpointId,
+        /// The application that it belongs to.
+        app: AppId,
         /// How far it has come: 50, 75 or 90.
         percent: u8,
         /// Since when, and how.
         failing: Failing,
+    },
+    /// Tell operators that the breaker of a lane has opened or closed.
+    Breaker {
+        /// The lane.
+        endpoint: EndpointId,
+        /// The application that it belongs to.
+        app: AppId,
+        /// Whether it is open now.
+        open: bool,
     },
     /// Persist how the endpoint fares: at the first failure, a warning and when it is well again;
     /// otherwise at most once a minute.

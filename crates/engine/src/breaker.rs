@@ -59,8 +59,9 @@ impl Breaker {
         }
     }
 
-    pub(crate) fn succeeded(&mut self) {
-        *self = Self::default();
+    /// Closes and forgets; returns whether it was open.
+    pub(crate) fn reset(&mut self) -> bool {
+        std::mem::take(self).is_open()
     }
 
     /// Returns whether this failure has opened it.
@@ -105,7 +106,7 @@ mod tests {
         for _ in 0..9 {
             assert!(!breaker.failed(now, false, &settings));
         }
-        breaker.succeeded();
+        assert!(!breaker.reset(), "it was closed");
         for _ in 0..9 {
             assert!(!breaker.failed(now, false, &settings));
         }
@@ -130,7 +131,7 @@ mod tests {
             breaker.failed(now, true, &settings);
         }
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        breaker.succeeded();
+        assert!(breaker.reset(), "it was open");
         assert!(breaker.is_clean());
     }
 }

@@ -7,7 +7,6 @@ use ringbolt_model::{DisableReason, EndpointId, Timestamp};
 use super::Engine;
 use super::shedding::Keep;
 use crate::action::Action;
-use crate::breaker::Breaker;
 use crate::input::Target;
 use crate::lane::Lane;
 use crate::limiter::Limiter;
@@ -144,7 +143,7 @@ impl Engine {
             lane.rows.go_on();
         }
         if enabled && known {
-            lane.breaker = Breaker::default();
+            lane.close_breaker(out);
             lane.held_until = None;
             if lane.health.clear() {
                 out.push(Action::Health {
@@ -167,6 +166,7 @@ impl Engine {
             lane.disabled = true;
             out.push(Action::Disable {
                 endpoint: lane.endpoint,
+                app: lane.app,
                 reason,
             });
         }

@@ -65,7 +65,7 @@ impl Engine {
         }
         match outcome {
             Outcome::Success => {
-                lane.breaker.succeeded();
+                lane.close_breaker(out);
                 if lane.health.clear() {
                     out.push(Action::Health {
                         endpoint: lane.endpoint,
@@ -106,8 +106,10 @@ impl Engine {
             let until = now + hold.wait.min(LONGEST_HOLD);
             lane.held_until = lane.held_until.max(Some(until));
         }
-        lane.breaker
-            .failed(now, flying.probe, &self.settings.breaker);
+        let breaker = &self.settings.breaker;
+        if lane.breaker.failed(now, flying.probe, breaker) {
+            out.push(lane.breaker_news());
+        }
         let message = flying.waiting.message.id;
         let finding = lane.health.failed(now, message, &self.settings.health);
         self.report(number, finding, out);
@@ -137,6 +139,7 @@ impl Engine {
         if let Finding::Warn(percent) = finding {
             out.push(Action::Warn {
                 endpoint,
+                app,
                 percent,
                 failing,
             });
@@ -194,6 +197,21 @@ impl Lane {
         } else if verdict.outcome == Outcome::Success {
             self.trust.succeeded_promptly();
             self.width.grow(verdict.took, settings.hang_after);
+        }
+    }
+
+    /// It is well, or is to be taken for well.
+    pub(super) fn close_breaker(&mut self, out: &mut Vec<Action>) {
+        if self.breaker.reset() {
+            out.push(self.breaker_news());
+        }
+    }
+
+    fn breaker_news(&self) -> Action {
+        Action::Breaker {
+            endpoint: self.endpoint,
+            app: self.app,
+            open: self.breaker.is_open(),
         }
     }
 

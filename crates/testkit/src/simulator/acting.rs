@@ -159,7 +159,9 @@ impl Simulation {
                 Action::Spill { deliveries } | Action::Cancel { deliveries } => {
                     self.spill(deliveries)
                 }
-                Action::Disable { endpoint, reason } => {
+                Action::Disable {
+                    endpoint, reason, ..
+                } => {
                     self.note("disable", [0, endpoint.raw()], 0);
                     self.ledger.lane(endpoint).blocked = true;
                     self.later(TENTH, MILLI, Step::Disable { endpoint, reason });
@@ -170,6 +172,7 @@ impl Simulation {
                 Action::Warn {
                     endpoint, percent, ..
                 } => self.note("warn", [0, endpoint.raw()], percent.into()),
+                Action::Breaker { .. } => {}
                 Action::Health {
                     endpoint, failing, ..
                 } => {

@@ -91,7 +91,7 @@ impl World {
                     Arc::make_mut(&mut target.settings).disabled = true;
                     self.soon(1, 4, Event::Configure(endpoint));
                 }
-                Action::Warn { .. } => {}
+                Action::Warn { .. } | Action::Breaker { .. } => {}
                 Action::Health {
                     endpoint, failing, ..
                 } => {

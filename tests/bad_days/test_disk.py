@@ -203,7 +203,7 @@ def test_a_first_start_without_space_for_its_secrets_says_so(tmp_path):
         _fill(disk)
         done = ringbolt("serve", RINGBOLT_LISTEN="127.0.0.1:0", RINGBOLT_STORE=f"sqlite:{disk / 'ringbolt.db'}")
         assert done.returncode == 1
-        assert "admin-token" in done.stderr and "No space left" in done.stderr, done.stderr
+        assert "encryption-key" in done.stderr and "No space left" in done.stderr, done.stderr
 
 
 def _health(server):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import sqlite3
 import stat
 import subprocess
 import time
@@ -181,6 +182,51 @@ def test_a_first_start_makes_its_secrets_and_says_where(tmp_path):
         server.stop()
         server.start()
         assert token_file.read_text().strip() == token, "made once"
+
+
+@pytest.mark.parametrize("foreign", ["text", "database"])
+def test_beside_a_file_that_is_not_ours_nothing_is_made(tmp_path, foreign):
+    file = tmp_path / "notes.db"
+    if foreign == "text":
+        file.write_text("notes of somebody's\n" * 50)
+    else:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            database.execute("CREATE TABLE note (text)")
+            database.commit()
+    before = file.read_bytes()
+    done = ringbolt("serve", cwd=tmp_path, RINGBOLT_LISTEN="127.0.0.1:0", RINGBOLT_STORE=f"sqlite:{file}")
+    assert done.returncode not in (0, 101) and "not a Ringbolt database" in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.db"] and file.read_bytes() == before
+
+
+def test_an_admin_token_that_is_made_is_told_of(tmp_path):
+    with Server(tmp_path) as server:
+        server.stop()
+        assert not server.logged("an admin token was made"), "it is configured"
+        del server.settings["RINGBOLT_ADMIN_TOKEN"]
+        path = f"path={tmp_path / 'admin-token'}"
+        key = (tmp_path / "encryption-key").rename(tmp_path / "kept-key")
+        # A start that fails makes none.
+        done = ringbolt("serve", cwd=tmp_path, **server.settings)
+        assert done.returncode not in (0, 101) and "encryption key" in done.stderr, done.stderr
+        assert not (tmp_path / "admin-token").exists()
+        key.rename(tmp_path / "encryption-key")
+        server.start()
+        told = "an admin token was made, as the store had none beside it"
+        assert eventually(lambda: server.logged(told, path), what="a line says so")
+        assert server.api.with_token((tmp_path / "admin-token").read_text().strip()).get("/app").status_code == 200
+        server.stop()
+        server.start()
+        server.stop()
+        assert len(server.logged("an admin token was made")) == 1, "once"
+    with Server(tmp_path / "new") as server:
+        server.stop()
+        del server.settings["RINGBOLT_ADMIN_TOKEN"]
+        for file in (tmp_path / "new").glob("ringbolt.db*"):
+            file.unlink()
+        server.start()
+        lines = eventually(lambda: server.logged("an admin token was made"), what="a line says so")
+        assert len(lines) == 1 and "had none" not in lines[0], "a new store has a new token"
 
 
 def test_an_empty_store_beside_the_keys_of_another_is_pointed_at(tmp_path):

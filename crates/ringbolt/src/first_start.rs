@@ -18,69 +18,92 @@ pub(crate) const TOKEN_FILE: &str = "admin-token";
 /// The file with the encryption key, beside the store.
 pub(crate) const KEY_FILE: &str = "encryption-key";
 
-/// The secrets in force, and where they lie.
+/// What encrypts at rest, and what was found where the store is to be.
 #[derive(Debug)]
 pub(crate) struct Secrets {
-    /// What may do everything.
-    pub(crate) admin_token: Secret,
-    /// Its file, unless it was configured.
-    pub(crate) token_file: Option<PathBuf>,
     /// What encrypts at rest.
     pub(crate) keys: EncryptionKeys,
     /// Their file, unless they were configured.
     pub(crate) key_file: Option<PathBuf>,
     /// Whether that file is new.
     pub(crate) key_is_new: bool,
+    /// Whether there was no store before.
+    pub(crate) store_is_new: bool,
     /// Secrets that were there before the store was: those of another one.
     pub(crate) older_than_the_store: Vec<PathBuf>,
 }
 
-/// Makes the folder and whatever secret is neither configured nor there.
+/// What may do everything.
+#[derive(Debug)]
+pub(crate) struct AdminToken {
+    /// The token.
+    pub(crate) token: Secret,
+    /// Its file, unless it was configured.
+    pub(crate) file: Option<PathBuf>,
+    /// Whether that file is new.
+    pub(crate) is_new: bool,
+}
+
+/// Makes the folder, the store's file and the encryption key, unless they are there.
 ///
 /// # Errors
-/// If a file cannot be made or read, or holds something else.
+/// If a file cannot be made or read, or holds something else. Where the store's file is that of another
+/// program, nothing is made.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
-    let folder = config.data_folder();
-    make_folder(folder)?;
+    let store = config.store_path();
+    ringbolt_store::refuse_foreign(store)
+        .with_context(|| format!("cannot open the store {}", store.display()))?;
+    make_folder(config.data_folder())?;
     let older_than_the_store = older_than_the_store(config);
-    keep_private(config.store_path())?;
-    let (admin_token, token_file) = match &config.general.admin_token {
-        Some(token) => (token.clone(), None),
-        None => {
-            let path = folder.join(TOKEN_FILE);
-            let (text, _) = read_or_make(&path, folder, || random(&URL_SAFE_NO_PAD))?;
-            (
-                understood("admin_token", Secret::parse(text.trim()), &path)?,
-                Some(path),
-            )
-        }
-    };
-    let (keys, key_file, key_is_new) = match &config.general.encryption_key {
-        Some(keys) => (keys.clone(), None, false),
-        None => {
-            let path = folder.join(KEY_FILE);
-            if !path.exists() && holds_data(config.store_path()) {
-                bail!(
-                    "the encryption key of {} is missing: put it back as {} or set RINGBOLT_ENCRYPTION_KEY",
-                    config.store_path().display(),
-                    path.display(),
-                );
-            }
-            let (text, new) = read_or_make(&path, folder, || random(&STANDARD))?;
-            (
-                understood("encryption_key", EncryptionKeys::parse(text.trim()), &path)?,
-                Some(path),
-                new,
-            )
-        }
-    };
+    let store_is_new = fs::metadata(store).map_or(true, |file| file.len() == 0);
+    keep_private(store)?;
+    let (keys, key_file, key_is_new) = encryption_keys(config)?;
     Ok(Secrets {
-        admin_token,
-        token_file,
         keys,
         key_file,
         key_is_new,
+        store_is_new,
         older_than_the_store,
+    })
+}
+
+/// The encryption keys, their file unless they are configured, and whether it was made just now.
+fn encryption_keys(config: &Config) -> anyhow::Result<(EncryptionKeys, Option<PathBuf>, bool)> {
+    if let Some(keys) = &config.general.encryption_key {
+        return Ok((keys.clone(), None, false));
+    }
+    let path = config.data_folder().join(KEY_FILE);
+    if !path.exists() && holds_data(config.store_path()) {
+        bail!(
+            "the encryption key of {} is missing: put it back as {} or set RINGBOLT_ENCRYPTION_KEY",
+            config.store_path().display(),
+            path.display(),
+        );
+    }
+    let (text, new) = read_or_make(&path, config.data_folder(), || random(&STANDARD))?;
+    let keys = understood("encryption_key", EncryptionKeys::parse(text.trim()), &path)?;
+    Ok((keys, Some(path), new))
+}
+
+/// Makes the admin token, unless it is configured or there. Only beside a store that has opened: a start
+/// that fails leaves none that nobody asked for.
+///
+/// # Errors
+/// If its file cannot be made or read, or holds something else.
+pub(crate) fn admin_token(config: &Config) -> anyhow::Result<AdminToken> {
+    if let Some(token) = &config.general.admin_token {
+        return Ok(AdminToken {
+            token: token.clone(),
+            file: None,
+            is_new: false,
+        });
+    }
+    let path = config.data_folder().join(TOKEN_FILE);
+    let (text, is_new) = read_or_make(&path, config.data_folder(), || random(&URL_SAFE_NO_PAD))?;
+    Ok(AdminToken {
+        token: understood("admin_token", Secret::parse(text.trim()), &path)?,
+        file: Some(path),
+        is_new,
     })
 }
 
@@ -220,8 +243,14 @@ fn random(base64: &GeneralPurpose) -> anyhow::Result<Zeroizing<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use ringbolt_store::SqliteStore;
+
     use super::*;
+    use crate::clock::SystemClock;
     use crate::config::{Layers, Sources};
+    use crate::wiring;
 
     fn config(folder: &Path) -> Config {
         let store = format!("sqlite:{}", folder.join("data/ringbolt.db").display());
@@ -242,9 +271,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path());
         let first = prepare(&config).unwrap();
-        let second = prepare(&config).unwrap();
+        let token = admin_token(&config).unwrap();
+        let (second, again) = (prepare(&config).unwrap(), admin_token(&config).unwrap());
         assert!(first.key_is_new && !second.key_is_new);
-        assert_eq!(first.admin_token.reveal(), second.admin_token.reveal());
+        assert!(token.is_new && !again.is_new);
+        assert_eq!(token.token.reveal(), again.token.reveal());
         assert_eq!(first.keys.reveal()[0], second.keys.reveal()[0]);
         let data = folder.path().join("data");
         assert_eq!(mode(&data), 0o700);
@@ -253,15 +284,35 @@ mod tests {
         }
         assert_eq!(
             existing_token(&config).unwrap().reveal(),
-            first.admin_token.reveal()
+            token.token.reveal()
         );
+    }
+
+    #[test]
+    fn nothing_is_made_beside_a_file_that_is_not_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(
+            config.store_path(),
+            "notes of somebody's, and long enough for a header\n".repeat(9),
+        )
+        .unwrap();
+        let why = format!("{:#}", prepare(&config).unwrap_err());
+        assert!(why.contains("not a Ringbolt database"), "{why}");
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "the file itself");
     }
 
     #[test]
     fn a_store_that_is_made_beside_the_secrets_of_another_is_noticed_once() {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path());
-        let older = || prepare(&config).unwrap().older_than_the_store;
+        let older = || {
+            let secrets = prepare(&config).unwrap();
+            admin_token(&config).unwrap();
+            secrets.older_than_the_store
+        };
         assert_eq!(older(), Vec::<PathBuf>::new(), "the first start");
         assert_eq!(older(), Vec::<PathBuf>::new(), "the second start");
         fs::remove_file(config.store_path()).unwrap();
@@ -277,11 +328,12 @@ mod tests {
     fn a_lost_encryption_key_is_not_replaced_by_a_new_one() {
         let folder = tempfile::tempdir().unwrap();
         let config = config(folder.path());
-        prepare(&config).unwrap();
-        let mut header = [0; 100];
-        header[..16].copy_from_slice(b"SQLite format 3\0");
-        header[68] = 1;
-        fs::write(config.store_path(), header).unwrap();
+        let secrets = prepare(&config).unwrap();
+        assert!(secrets.store_is_new);
+        let clock = Arc::new(SystemClock::start());
+        let store = SqliteStore::open(wiring::store(&config, &secrets.keys, clock)).unwrap();
+        drop(store);
+        assert!(!prepare(&config).unwrap().store_is_new);
         fs::remove_file(folder.path().join("data").join(KEY_FILE)).unwrap();
         let why = prepare(&config).unwrap_err().to_string();
         assert!(why.contains("is missing"), "{why}");

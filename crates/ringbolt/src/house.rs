@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::first_start::Secrets;
+use crate::first_start::{self, AdminToken, Secrets};
 use crate::front::Inbound;
 use crate::wiring;
 
@@ -27,15 +27,16 @@ pub(crate) struct House {
     store: Arc<SqliteStore>,
     driver: Driver,
     api: Api,
+    admin_token: AdminToken,
     background: TaskTracker,
     closing: CancellationToken,
 }
 
 impl House {
-    /// Opens the store and starts the machine on it.
+    /// Opens the store, makes the admin token if there is none, and starts the machine.
     ///
     /// # Errors
-    /// If the store cannot be opened, or a setting cannot be used.
+    /// If the store cannot be opened, the token not be made, or a setting not be used.
     pub(crate) async fn open(
         config: &Config,
         secrets: &Secrets,
@@ -50,9 +51,10 @@ impl House {
                 why => anyhow::Error::new(why).context(format!("cannot open the store {path}")),
             })?;
         let store = Arc::new(store);
+        let admin_token = first_start::admin_token(config)?;
         let (handle, driver) = ringbolt_delivery::start(settings, store.clone(), clock).await?;
         let api = Api::new(
-            wiring::api(config, &secrets.admin_token, public_url),
+            wiring::api(config, &admin_token.token, public_url),
             handle.clone(),
         )?;
         let (background, closing) = (TaskTracker::new(), CancellationToken::new());
@@ -62,9 +64,15 @@ impl House {
             store,
             driver,
             api,
+            admin_token,
             background,
             closing,
         })
+    }
+
+    /// The token in force.
+    pub(crate) const fn admin_token(&self) -> &AdminToken {
+        &self.admin_token
     }
 
     /// What answers requests.

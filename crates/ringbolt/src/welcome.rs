@@ -7,15 +7,20 @@ use std::path::{Path, absolute};
 
 use crate::config::Config;
 use crate::config::value::LogFormat;
-use crate::first_start::Secrets;
+use crate::first_start::{AdminToken, Secrets};
 use crate::output::say;
 
 /// Prints it, unless nobody reads what is printed: logs for machines, and no terminal.
-pub(crate) fn say(config: &Config, secrets: &Secrets, listens_on: SocketAddr) {
+pub(crate) fn say(config: &Config, secrets: &Secrets, token: &AdminToken, listens_on: SocketAddr) {
     if config.log.format == LogFormat::Text || std::io::stdout().is_terminal() {
         say!(
             "{}",
-            text(config, secrets, &config.own_url(reachable(listens_on)))
+            text(
+                config,
+                secrets,
+                token,
+                &config.own_url(reachable(listens_on))
+            )
         );
     }
 }
@@ -34,7 +39,7 @@ pub(crate) fn reachable(listens_on: SocketAddr) -> SocketAddr {
     }
 }
 
-fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
+fn text(config: &Config, secrets: &Secrets, token: &AdminToken, url: &str) -> String {
     let mut text = format!(
         "\nRingbolt {} serves on {url}\n\n",
         env!("CARGO_PKG_VERSION")
@@ -46,7 +51,7 @@ fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
     line("data", shown(config.data_folder()));
     line(
         "admin token",
-        match &secrets.token_file {
+        match &token.file {
             Some(path) => shown(path),
             None => "as configured".into(),
         },
@@ -59,7 +64,7 @@ fn text(config: &Config, secrets: &Secrets, url: &str) -> String {
         },
     );
     text += &of_another_store(config, secrets);
-    let token = match &secrets.token_file {
+    let token = match &token.file {
         Some(path) => format!("$(cat {})", quoted(&shown(path))),
         None => "$RINGBOLT_ADMIN_TOKEN".into(),
     };

@@ -9,4 +9,5 @@ mod vault;
 pub use contract::*;
 pub use sqlite::{
     Inspection, KeysInUse, OpenError, SqliteSettings, SqliteStore, copy, inspect, keys_in_use,
+    refuse_foreign,
 };

@@ -47,7 +47,7 @@ use crate::StoreError;
 use crate::vault::Vault;
 pub use backup::copy;
 pub(crate) use fault::{Fault, conflict};
-pub use inspect::{Inspection, KeysInUse, inspect, keys_in_use};
+pub use inspect::{Inspection, KeysInUse, inspect, keys_in_use, refuse_foreign};
 pub use open::{OpenError, SqliteSettings};
 use queue::Call;
 use readers::Readers;

@@ -83,7 +83,7 @@ async fn story(config: &Config) -> anyhow::Result<()> {
     say!("receiver   {url}, which will fail once\n");
     let receiving = theirs.serve(Arc::clone(&receiver), Limits::of(config), None);
 
-    let api = LocalApi::new(config, secrets.admin_token)?.at(address);
+    let api = LocalApi::new(config, house.admin_token().token.clone())?.at(address);
     receiver.trust(&subscribe(&api, &url).await?)?;
     let events = send(&api).await?;
     watch(arrivals, &events).await?;

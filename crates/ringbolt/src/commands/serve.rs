@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::Settings;
 use crate::clock::SystemClock;
 use crate::config::{Config, Layers};
-use crate::first_start::{self, Secrets};
+use crate::first_start::{self, AdminToken, Secrets};
 use crate::front::Entrance;
 use crate::house::House;
 use crate::server::{Certificates, Door, Limits, Serving};
@@ -80,8 +80,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
     remind_of_the_key(&secrets);
+    tell_of_a_new_token(&secrets, house.admin_token());
     warn_of_an_empty_store(&config, &secrets);
-    welcome::say(&config, &secrets, address);
+    welcome::say(&config, &secrets, house.admin_token(), address);
 
     signals.end(|| read_again(certificates.as_deref())).await;
     tracing::info!(grace = ?config.runtime.shutdown_grace, "stopping; a second signal ends at once");
@@ -161,6 +162,22 @@ fn remind_of_the_key(secrets: &Secrets) {
         tracing::warn!(
             path = %path.display(),
             "an encryption key was made: it belongs into the backup, without it secrets are lost",
+        );
+    }
+}
+
+/// Where a copy was put in place without the file of its token, what clients have is refused from now on.
+fn tell_of_a_new_token(secrets: &Secrets, token: &AdminToken) {
+    let (true, Some(path)) = (token.is_new, &token.file) else {
+        return;
+    };
+    let path = path.display();
+    if secrets.store_is_new {
+        tracing::info!(%path, "an admin token was made");
+    } else {
+        tracing::warn!(
+            %path,
+            "an admin token was made, as the store had none beside it: one of before is refused",
         );
     }
 }

@@ -43,6 +43,20 @@ pub fn inspect(path: &Path, keys: &[[u8; 32]]) -> Result<Inspection, OpenError> 
     })
 }
 
+/// Refuses a file that no server opens, so that nothing need be made beside it to find that out. One
+/// that is missing or empty is a store yet to be made; what else may be wrong with it, opening it says.
+///
+/// # Errors
+/// If the file is that of another program, or missing while its log is there.
+pub fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+    open::check_log(path)?;
+    let checked = connection(path).map_err(OpenError::from);
+    match checked.and_then(|conn| migrations::check_file(&conn)) {
+        Err(OpenError::NotOurs) => Err(OpenError::NotOurs),
+        _ => Ok(()),
+    }
+}
+
 /// Which keys are needed to read what a file keeps secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeysInUse {

@@ -261,8 +261,11 @@ def test_keys_for_encryption_can_be_rotated_and_not_lost(tmp_path):
         server.stop()
         assert secret.removeprefix("whsec_").encode() not in server.folder.joinpath("ringbolt.db").read_bytes()
         server.settings["RINGBOLT_ENCRYPTION_KEY"] = f"{new},{old}"
+        told = lambda: len(server.logged("everything is encrypted with the first key"))  # noqa: E731
+        before = told()
         server.start()
         assert server.api.secret(app, endpoint) == secret
+        eventually(lambda: told() == before + 1, what="a line says that the old key can go")
         server.stop()
         server.settings["RINGBOLT_ENCRYPTION_KEY"] = "Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M="
         server.spawn()

@@ -98,7 +98,10 @@ async fn reencrypt(shared: &Shared) {
     loop {
         let mut rest = BREATH;
         match shared.store.reencrypt().await {
-            Ok(0) => return,
+            Ok(0) => {
+                info!("everything is encrypted with the first key");
+                return;
+            }
             Ok(left) => shared
                 .workers
                 .note("upkeep", format!("encrypting anew, {left} to do")),

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
+use parking_lot::Mutex;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
 use ringbolt_model::{CustomHeaders, Endpoint};
@@ -20,6 +20,8 @@ use crate::room::{Here, Room};
 const LONGEST_VALUE: usize = 4096;
 /// The most headers of an endpoint.
 const MOST: usize = 50;
+/// The most bytes of their names and values together.
+const MOST_BYTES: usize = 16 << 10;
 
 /// What describes the delivery itself, so that it is not the user's to choose.
 const OURS: &[&str] = &[
@@ -86,7 +88,7 @@ const SENSITIVE: &[&str] = &[
 /// Headers to be set; all others are removed.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 pub(super) struct EndpointHeadersIn {
-    /// Their values by name.
+    /// Their values by name: at most 50, each at most 4,096 bytes, with their names at most 16 KiB together.
     #[schema(required = true, value_type = BTreeMap<String, String>)]
     headers: Option<BTreeMap<String, String>>,
 }
@@ -138,7 +140,15 @@ pub(super) fn check_headers(
             faults.add("headers", format!("`{}`: {what}", name.escape_debug()));
         }
     }
-    CustomHeaders(lower_case(given).into_iter().collect())
+    let headers = CustomHeaders(lower_case(given).into_iter().collect());
+    if headers.bytes() > MOST_BYTES {
+        faults.add("headers", too_large());
+    }
+    headers
+}
+
+fn too_large() -> String {
+    format!("names and values must have at most {MOST_BYTES} bytes together")
 }
 
 fn check_header(name: &str, value: &str) -> Result<(), String> {
@@ -245,31 +255,35 @@ pub(super) async fn patch_headers(
     }
     let set = check_headers(&mut faults, &set);
     faults.end()?;
-    let fits = Arc::new(AtomicBool::new(true));
-    let verdict = fits.clone();
+    let verdict = Arc::new(Mutex::new(Ok(())));
+    let given = verdict.clone();
     let change = move |headers: &mut CustomHeaders| {
-        verdict.store(merge(headers, &removed, &set), Relaxed);
+        *given.lock() = merge(headers, &removed, &set);
     };
     store_headers(&room, &endpoint, change).await?;
-    if !fits.load(Relaxed) {
-        return Err(Problem::invalid_at(
-            "body",
-            "headers",
-            format!("must be at most {MOST}"),
-        ));
-    }
+    let verdict = std::mem::replace(&mut *verdict.lock(), Ok(()));
+    verdict.map_err(|what| Problem::invalid_at("body", "headers", what))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Removes, then sets; says whether they fit. If they do not, nothing changes.
-fn merge(headers: &mut CustomHeaders, removed: &BTreeSet<String>, set: &CustomHeaders) -> bool {
+/// Removes, then sets; says why not if they do not fit, and then nothing changes. Those that were
+/// stored when more was allowed may stay, and shrink.
+fn merge(
+    headers: &mut CustomHeaders,
+    removed: &BTreeSet<String>,
+    set: &CustomHeaders,
+) -> Result<(), String> {
     let kept = headers.0.iter().filter(|(name, _)| !removed.contains(name));
     let merged: BTreeMap<_, _> = kept.chain(&set.0).cloned().collect();
-    let fits = merged.len() <= MOST;
-    if fits {
-        headers.0 = merged.into_iter().collect();
+    let merged = CustomHeaders(merged.into_iter().collect());
+    if merged.0.len() > MOST {
+        return Err(format!("must be at most {MOST}"));
     }
-    fits
+    if merged.bytes() > MOST_BYTES.max(headers.bytes()) {
+        return Err(too_large());
+    }
+    *headers = merged;
+    Ok(())
 }
 
 async fn store_headers(
@@ -351,7 +365,37 @@ mod tests {
     fn a_change_leaves_the_others_alone() {
         let mut all = CustomHeaders(vec![("a".into(), "1".into()), ("b".into(), "2".into())]);
         let set = CustomHeaders(vec![("c".into(), "3".into())]);
-        assert!(merge(&mut all, &BTreeSet::from(["a".to_owned()]), &set));
+        merge(&mut all, &BTreeSet::from(["a".to_owned()]), &set).unwrap();
         assert_eq!(all.0, [("b".into(), "2".into()), ("c".into(), "3".into())]);
+    }
+
+    fn sized(names: std::ops::Range<u32>, value: usize) -> BTreeMap<String, String> {
+        names
+            .map(|n| (format!("x-{n:02}"), "v".repeat(value)))
+            .collect()
+    }
+
+    #[test]
+    fn all_of_them_together_are_bounded() {
+        // Four of a name of 4 bytes and a value of 4,092 are just 16 KiB.
+        let mut faults = Faults::default();
+        check_headers(&mut faults, &sized(0..4, 4092));
+        assert!(faults.end().is_ok());
+        let mut faults = Faults::default();
+        check_headers(&mut faults, &sized(0..5, 4092));
+        let problem = format!("{:?}", faults.end().unwrap_err());
+        assert!(problem.contains("16384 bytes together"), "{problem}");
+    }
+
+    #[test]
+    fn a_change_cannot_make_them_too_large_and_older_ones_may_shrink() {
+        let stored = |given| CustomHeaders(BTreeMap::into_iter(given).collect());
+        let more = stored(sized(4..5, 1));
+        let mut full = stored(sized(0..4, 4092));
+        assert!(merge(&mut full, &BTreeSet::new(), &more).is_err());
+        assert_eq!(full.0.len(), 4, "nothing changed");
+        let mut old = stored(sized(0..50, 4096));
+        assert!(merge(&mut old, &BTreeSet::from(["x-49".to_owned()]), &more).is_ok());
+        assert_eq!(old.0.len(), 49);
     }
 }

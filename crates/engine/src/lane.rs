@@ -246,6 +246,11 @@ impl Lane {
         moments.into_iter().flatten().filter(|at| *at > now).min()
     }
 
+    /// Whose it is, unless it is trusted.
+    pub(crate) fn doubtful(&self) -> Option<AppId> {
+        (!self.class.is_trusted()).then_some(self.app)
+    }
+
     /// What it is known for where slots are shared.
     pub(crate) fn standing(&self) -> Standing {
         match self.class {

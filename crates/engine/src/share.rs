@@ -14,25 +14,37 @@
 //! A lane that has proved itself does not wait behind all that hang because of a few slow answers: it
 //! *wavers*, and may start while six eighths are taken, or at the pace after the newcomers.
 //!
+//! Lanes that are not trusted share by application first: that with the fewest such attempts in flight goes
+//! before the others, and with a lane that hangs before the untested ones of an application that has more.
+//! One with few of them may go on where the others have to wait, up to eleven sixteenths.
+//! So an endpoint that always takes seconds to answer does not stand in a line of thousands that hang.
+//!
 //! Lanes that wait stand in doubly linked lists, one for each number of attempts in flight, so that a
 //! start costs the same with ten lanes as with a hundred thousand.
 
 mod lists;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
 use lists::{LEVELS, Lists, NONE};
-use ringbolt_model::Timestamp;
+use ringbolt_model::{AppId, Timestamp};
+use tenants::{First, Tenants};
 
-/// Of eight slots, so many may be taken by lanes that are not trusted when one that hangs is to start,
-const BESIDE_HANGING: usize = 4;
+/// Of sixteen slots, so many may be taken by lanes that are not trusted when one that hangs is to start,
+const BESIDE_HANGING: usize = 8;
 /// and one that has not succeeded yet. Newcomers have an eighth beyond that, the rest is for trusted
 /// lanes.
-const BESIDE_UNTESTED: usize = 5;
-/// One that wavers may start up to here.
-const BESIDE_WAVERING: usize = 6;
+const BESIDE_UNTESTED: usize = 10;
+/// One that hangs may start up to here if its application has few in flight,
+const BESIDE_FEW: usize = 11;
+/// and one that wavers up to here.
+const BESIDE_WAVERING: usize = 12;
+
+/// One of so many slots is little for an application.
+const FEW: usize = 64;
 
 /// The slots, and the lanes that wait for one.
 #[derive(Debug)]
@@ -43,6 +55,7 @@ pub(crate) struct Share {
     newcomers: Newcomers,
     waits: Vec<Wait>,
     lists: [Lists; 5],
+    tenants: Tenants,
     ticket: u64,
 }
 
@@ -81,6 +94,7 @@ struct Newcomers {
 struct Wait {
     /// Its standing and level; `None` if it does not wait.
     list: Option<(Standing, u16)>,
+    app: Option<AppId>,
     ticket: u64,
     before: u32,
     after: u32,
@@ -88,6 +102,7 @@ struct Wait {
 
 const NOT_WAITING: Wait = Wait {
     list: None,
+    app: None,
     ticket: 0,
     before: NONE,
     after: NONE,
@@ -96,7 +111,7 @@ const NOT_WAITING: Wait = Wait {
 impl Share {
     /// So many slots, each of which is back after `longest` at the latest.
     pub(crate) fn new(total: usize, longest: Duration) -> Self {
-        let kept = part(total, BESIDE_UNTESTED + 1) - part(total, BESIDE_UNTESTED);
+        let kept = part(total, BESIDE_WAVERING) - part(total, BESIDE_UNTESTED);
         Self {
             total: total.max(1),
             in_flight: 0,
@@ -110,6 +125,7 @@ impl Share {
             },
             waits: Vec::new(),
             lists: std::array::from_fn(|_| Lists::new()),
+            tenants: Tenants::default(),
             ticket: 0,
         }
     }
@@ -118,13 +134,19 @@ impl Share {
         self.in_flight
     }
 
-    /// Whether most slots are free, so that nobody need be frugal.
-    pub(crate) const fn is_plenty(&self) -> bool {
-        self.in_flight * 2 < self.total
+    /// Whether the lanes of an application need not be frugal: most slots are free, or there are some and
+    /// of its lanes that are not trusted few attempts are in flight.
+    pub(crate) fn is_plenty(&self, app: AppId) -> bool {
+        let few = self.is_few(self.tenants.of(app));
+        self.in_flight * 2 < self.total || (few && !self.is_crowded())
+    }
+
+    const fn is_few(&self, attempts: usize) -> bool {
+        attempts < self.total / FEW
     }
 
     /// A lane waits for a slot. One that waits already keeps its place if nothing about it changed.
-    pub(crate) fn enlist(&mut self, lane: u32, standing: Standing, in_flight: usize) {
+    pub(crate) fn enlist(&mut self, lane: u32, app: AppId, standing: Standing, in_flight: usize) {
         let list = (standing, in_flight.min(LEVELS - 1) as u16);
         if self.waits.len() <= lane as usize {
             self.waits.resize(lane as usize + 1, NOT_WAITING);
@@ -139,8 +161,10 @@ impl Share {
             self.waits[last as usize].after = lane;
         }
         let ticket = self.ticket;
+        self.tenants.add(app, standing, (list.1, ticket, lane));
         self.waits[lane as usize] = Wait {
             list: Some(list),
+            app: Some(app),
             ticket,
             before: last,
             after: NONE,
@@ -154,9 +178,10 @@ impl Share {
         };
         let Wait {
             list: Some((standing, level)),
+            app: Some(app),
+            ticket,
             before,
             after,
-            ..
         } = std::mem::replace(wait, NOT_WAITING)
         else {
             return;
@@ -168,6 +193,7 @@ impl Share {
             self.waits[after as usize].before = before;
         }
         self.lists[standing as usize].unlink(level, before, after);
+        self.tenants.remove(app, standing, (level, ticket, lane));
     }
 
     /// Takes the lane whose turn it is, if there is a slot for it. It no longer waits then.
@@ -177,22 +203,12 @@ impl Share {
             return None;
         }
         let newcomer = self.newcomer(now);
-        let [trusted, new, failing, hanging, wavering] = self.lists.each_ref().map(Lists::lowest);
+        let [trusted, .., wavering] = self.lists.each_ref().map(Lists::lowest);
         let rank = |(level, lane): (u16, u32)| (level, self.waits[lane as usize].ticket, lane);
         let crowded = self.is_crowded();
         let trusted = trusted.filter(|(level, _)| *level == 0 || !crowded);
         let wavering = wavering.filter(|_| self.fits_beside(BESIDE_WAVERING) && !crowded);
-        let untested = new
-            .into_iter()
-            .chain(failing)
-            .min_by_key(|place| rank(*place));
-        // A lane that hangs lets one that may not hang pass: soon it is known.
-        let doubtful = untested
-            .filter(|_| self.fits_beside(BESIDE_UNTESTED))
-            .into_iter()
-            .chain(hanging.filter(|_| self.fits_beside(BESIDE_HANGING)))
-            .filter(|_| !crowded)
-            .min_by_key(|(level, _)| *level);
+        let doubtful = self.doubtful().filter(|_| !crowded);
         let (_, _, lane) = trusted
             .into_iter()
             .chain(wavering)
@@ -204,6 +220,25 @@ impl Share {
         self.newcomers.called = if is_newcomer { lane } else { NONE };
         self.delist(lane);
         Some(lane)
+    }
+
+    /// The lane that is not trusted and goes first, if there is room for one of its kind.
+    fn doubtful(&self) -> Option<(u16, u32)> {
+        let first = |standing| self.tenants.first(standing);
+        let untested: Option<First> = first(Standing::New)
+            .into_iter()
+            .chain(first(Standing::Failing))
+            .min()
+            .filter(|_| self.fits_beside(BESIDE_UNTESTED));
+        let hanging = first(Standing::Hanging).filter(|(own, _)| {
+            self.fits_beside(BESIDE_HANGING)
+                || untested.is_some_and(|(other, _)| *own < other)
+                || (self.is_few(*own) && self.fits_beside(BESIDE_FEW))
+        });
+        // A lane that hangs lets one that may not hang pass: soon it is known.
+        let lanes = untested.into_iter().chain(hanging);
+        let (_, (level, _, lane)) = lanes.min_by_key(|(own, (level, ..))| (*own, *level))?;
+        Some((level, lane))
     }
 
     /// The newcomer that may have one of the slots kept for them; notes when, if not now.
@@ -219,9 +254,9 @@ impl Share {
         self.newcomers.wake.is_none().then_some((0, next))
     }
 
-    /// Whether less than so many eighths are taken by lanes that are not trusted.
-    fn fits_beside(&self, eighths: usize) -> bool {
-        self.doubtful_in_flight < part(self.total, eighths).max(1)
+    /// Whether less than so many sixteenths are taken by lanes that are not trusted.
+    fn fits_beside(&self, sixteenths: usize) -> bool {
+        self.doubtful_in_flight < part(self.total, sixteenths).max(1)
     }
 
     /// Whether only the last eighth is left.
@@ -234,10 +269,12 @@ impl Share {
         self.newcomers.wake
     }
 
-    /// An attempt of a lane has started.
-    pub(crate) fn started(&mut self, lane: u32, trusted: bool, now: Timestamp) {
+    /// An attempt of a lane has started, of this application if it is not trusted.
+    pub(crate) fn started(&mut self, lane: u32, doubtful: Option<AppId>, now: Timestamp) {
         self.in_flight += 1;
-        self.doubtful_in_flight += usize::from(!trusted);
+        if let Some(app) = doubtful {
+            self.judged_anew(app, false, 1);
+        }
         let newcomers = &mut self.newcomers;
         if newcomers.called == lane {
             newcomers.called = NONE;
@@ -255,23 +292,27 @@ impl Share {
         }
     }
 
-    /// An attempt of a lane has ended.
-    pub(crate) const fn ended(&mut self, trusted: bool) {
+    /// An attempt of a lane has ended, of this application if it was not trusted.
+    pub(crate) fn ended(&mut self, doubtful: Option<AppId>) {
         self.in_flight -= 1;
-        self.doubtful_in_flight -= !trusted as usize;
+        if let Some(app) = doubtful {
+            self.judged_anew(app, true, 1);
+        }
     }
 
-    /// A lane with so many attempts in flight is now trusted, or no longer is.
-    pub(crate) const fn judged_anew(&mut self, trusted: bool, in_flight: usize) {
+    /// A lane of an application with so many attempts in flight is now trusted, or no longer is.
+    pub(crate) fn judged_anew(&mut self, app: AppId, trusted: bool, in_flight: usize) {
         if trusted {
             self.doubtful_in_flight -= in_flight;
+            self.tenants.ended(app, in_flight);
         } else {
             self.doubtful_in_flight += in_flight;
+            self.tenants.started(app, in_flight);
         }
     }
 }
 
-/// So many eighths of all slots.
-const fn part(total: usize, eighths: usize) -> usize {
-    total * eighths / 8
+/// So many sixteenths of all slots.
+const fn part(total: usize, sixteenths: usize) -> usize {
+    total * sixteenths / 16
 }

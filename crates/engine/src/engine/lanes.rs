@@ -52,15 +52,15 @@ impl Engine {
         lane.pass_time(now, self.settings.hang_after);
         lane.settle(now);
         self.judge_lane(number, now, out);
-        let plenty = self.share.is_plenty();
         let lane = self.lanes[number as usize].as_mut().expect("as above");
+        let plenty = self.share.is_plenty(lane.app);
         if lane.removed && lane.held.deliveries == 0 && lane.rows.is_settled() {
             self.forget(number);
             return;
         }
         if lane.is_ready(now, plenty) {
             self.share
-                .enlist(number, lane.standing(), lane.flight.len());
+                .enlist(number, lane.app, lane.standing(), lane.flight.len());
         } else {
             self.share.delist(number);
         }
@@ -89,7 +89,7 @@ impl Engine {
             self.memory.reclass(before, class, lane.held);
             if before.is_trusted() != class.is_trusted() {
                 self.share
-                    .judged_anew(class.is_trusted(), lane.flight.len());
+                    .judged_anew(lane.app, class.is_trusted(), lane.flight.len());
             }
         }
         if let Some(keep) = Keep::of(lane, &self.memory, now) {

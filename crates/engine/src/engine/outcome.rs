@@ -35,7 +35,7 @@ impl Engine {
         let Some(flying) = lane.flight.land(delivery.message) else {
             return UNKNOWN;
         };
-        self.share.ended(lane.class.is_trusted());
+        self.share.ended(lane.doubtful());
         // With another attempt in flight it would be unknown which of them had the newcomer's slot.
         if verdict.took < self.settings.hang_after && lane.flight.is_empty() {
             self.share.answered(number);

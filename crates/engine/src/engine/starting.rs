@@ -25,7 +25,8 @@ impl Engine {
     pub(super) fn start_tries(&mut self, now: Timestamp, out: &mut Vec<Action>) {
         while let Some(number) = self.share.take_turn(now) {
             // What was said when it was put in line may no longer hold: most slots may be taken now.
-            let plenty = self.share.is_plenty();
+            let app = self.lane(number).app;
+            let plenty = self.share.is_plenty(app);
             if self.lane(number).is_ready(now, plenty) && self.permit(number, now) {
                 let start = self.start(number, now);
                 out.push(Action::Start(start));
@@ -45,7 +46,7 @@ impl Engine {
         lane.trust.started();
         let probe = lane.breaker.is_open();
         lane.breaker.probe();
-        self.share.started(number, lane.class.is_trusted(), now);
+        self.share.started(number, lane.doubtful(), now);
         let start = Start {
             delivery: lane.key(waiting.message.id),
             message: Arc::clone(&waiting.message),

@@ -111,3 +111,31 @@ fn endpoints_that_proved_themselves_and_hang_do_not_take_every_slot_again() {
     world.advance(Duration::from_secs(16));
     all_arrive(&mut world, good, 120);
 }
+
+#[test]
+fn an_endpoint_that_is_always_slow_does_not_wait_behind_the_thousands_of_another_application() {
+    let mut world = World::new(Settings::default(), 1);
+    world.audit_rarely();
+    let slow = world.add_endpoint(1, 1, Mode::Good(2000));
+    world.send(&[slow], 10, false);
+    world.advance(Duration::from_secs(5));
+    // They succeed as well, if late, and many of them have never been tried.
+    let others: Vec<EndpointId> = (2..=3_000)
+        .map(|n| world.add_endpoint(n, 2, Mode::Good(8000)))
+        .collect();
+    for _ in 0..6 {
+        world.send(&others, 10, false);
+    }
+    // What began with them all at once comes back all at once.
+    world.advance(Duration::from_secs(9));
+    let mut sent = Vec::new();
+    for _ in 0..40 {
+        sent.push(world.send(&[slow], 10, false));
+        world.advance(Duration::from_millis(500));
+    }
+    world.advance(Duration::from_millis(2500));
+    for message in sent {
+        let arrived = world.arrived.iter().any(|key| key.message == message);
+        assert!(arrived, "{:?}", world.engine.snapshot());
+    }
+}

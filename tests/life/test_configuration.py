@@ -36,6 +36,31 @@ def test_an_unknown_key_in_the_environment(tmp_path, key, nearest):
     assert not list(tmp_path.iterdir()), "nothing was created"
 
 
+def test_every_problem_of_a_configuration_is_a_line_that_says_error(tmp_path):
+    done = ringbolt("serve", cwd=tmp_path, RINGBOLT_LISTN="1", RINGBOLT_STOER="2", RINGBOLT_DELIVERY__TIMEOUT="soon")
+    assert done.returncode == CONFIGURATION_ERROR, said(done)
+    lines = done.stderr.splitlines()
+    assert len(lines) == 3 and all(line.startswith("error: configuration: ") for line in lines), lines
+
+
+def test_what_kubernetes_says_of_a_service_of_our_name_is_no_setting(tmp_path):
+    address = "10.96.7.1"
+    of_the_service = {
+        "RINGBOLT_PORT": f"tcp://{address}:8071",
+        "RINGBOLT_SERVICE_HOST": address,
+        "RINGBOLT_SERVICE_PORT": "8071",
+        "RINGBOLT_SERVICE_PORT_HTTP": "8071",
+        "RINGBOLT_PORT_8071_TCP": f"tcp://{address}:8071",
+        "RINGBOLT_PORT_8071_TCP_PROTO": "tcp",
+        "RINGBOLT_PORT_8071_TCP_PORT": "8071",
+        "RINGBOLT_PORT_8071_TCP_ADDR": address,
+    }
+    done = ringbolt("config", cwd=tmp_path, **of_the_service)
+    assert done.returncode == 0, said(done)
+    done = ringbolt("config", cwd=tmp_path, RINGBOLT_PORT="8071")
+    assert done.returncode == CONFIGURATION_ERROR and "RINGBOLT_LISTEN" in said(done), said(done)
+
+
 def test_an_unknown_key_in_the_file(tmp_path):
     file = tmp_path / "ringbolt.toml"
     file.write_text('[delivery]\ntimeuot = "3s"\n')

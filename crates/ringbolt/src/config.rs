@@ -3,6 +3,7 @@
 mod groups;
 mod layers;
 pub(crate) mod listing;
+mod of_kubernetes;
 mod problem;
 pub(crate) mod reader;
 mod setting;

@@ -38,13 +38,14 @@ fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("error: {why:#}");
-            let wrong = why.is::<ConfigError>();
-            if wrong {
-                ExitCode::from(WRONG_CONFIGURATION)
-            } else {
-                ExitCode::FAILURE
+            let Some(ConfigError(problems)) = why.downcast_ref() else {
+                eprintln!("error: {why:#}");
+                return ExitCode::FAILURE;
+            };
+            for problem in problems {
+                eprintln!("error: {problem}");
             }
+            ExitCode::from(WRONG_CONFIGURATION)
         }
     }
 }

@@ -8,6 +8,7 @@ use figment::providers::{Data, Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 
+use super::of_kubernetes::is_of_kubernetes;
 use super::problem::{ConfigError, Problem};
 use super::setting::{PREFIX, Setting, variable};
 use super::value::Secrecy;
@@ -235,7 +236,9 @@ impl Texts {
     fn environment(variables: &[(String, String)]) -> Self {
         let ours = variables.iter().filter_map(|(name, value)| {
             let key = name.strip_prefix(PREFIX)?;
-            let other = NO_SETTINGS.contains(&name.as_str()) || name.starts_with(OF_TESTS);
+            let other = NO_SETTINGS.contains(&name.as_str())
+                || name.starts_with(OF_TESTS)
+                || is_of_kubernetes(key, value);
             (!other).then(|| (key.to_lowercase().replace("__", "."), value.clone()))
         });
         Self {

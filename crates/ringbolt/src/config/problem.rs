@@ -21,11 +21,11 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Problem(text)) in self.0.iter().enumerate() {
+        for (at, problem) in self.0.iter().enumerate() {
             if at > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "configuration: {text}")?;
+            write!(f, "{problem}")?;
         }
         Ok(())
     }
@@ -97,6 +97,12 @@ impl Problem {
     /// Something else about a setting.
     pub(crate) fn about(key: &str, why: &str) -> Self {
         Self(format!("`{key}`: {why}"))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration: {}", self.0)
     }
 }
 

@@ -86,6 +86,8 @@ Ringbolt runs without any configuration. What is set comes from three places, an
 `ringbolt config` prints what is in force and where each value came from. `ringbolt config --toml` prints
 a file to begin with. A key that does not exist, and a value that cannot be, are errors that name the key,
 where it was set, and the nearest key that exists; the process then ends with code 78.
+Passed over are the variables that Kubernetes sets for a Service named `ringbolt`, such as
+`RINGBOLT_PORT=tcp://…` and `RINGBOLT_SERVICE_HOST`.
 
 Durations and sizes have units. Lists are written with commas, or as lists in the file. This page is
 written by `ringbolt config --markdown`.

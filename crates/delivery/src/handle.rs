@@ -19,11 +19,19 @@ pub struct Handle(pub(crate) Arc<Shared>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UrlRefused {
     /// It is none that anything could be sent to.
-    #[error(transparent)]
+    #[error("{0}{hint}", hint = hint(.0))]
     Unfit(TargetError),
     /// It leads where endpoints may not be.
     #[error("{0}; {way_out}", way_out = way_out(.0))]
     Guarded(Refusal),
+}
+
+/// Local names are let through where networks are.
+const fn hint(error: &TargetError) -> &'static str {
+    match error {
+        TargetError::LocalName => "; the operator can allow networks (delivery.allow_networks)",
+        _ => "",
+    }
 }
 
 const fn way_out(refusal: &Refusal) -> &'static str {
@@ -210,5 +218,19 @@ impl Handle {
     #[must_use]
     pub fn metrics_text(&self) -> String {
         self.0.metrics.text(&self.status(), &self.0.store.sizes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_name_is_refused_with_the_way_out_for_the_operator_alone() {
+        let local = UrlRefused::Unfit(TargetError::LocalName);
+        assert!(local.to_string().contains("delivery.allow_networks"));
+        assert!(!local.public_words().contains("delivery."));
+        let other = UrlRefused::Unfit(TargetError::Fragment);
+        assert!(!other.to_string().contains("delivery."));
     }
 }

@@ -3,12 +3,14 @@
 import re
 from datetime import datetime, timezone
 
+import httpx
 import pytest
 from standardwebhooks import Webhook
 
 from harness.pages import PAGES, ROOT, RUN_HERE, Terminal, blocks, runnable
-from harness.waiting import eventually
+from harness.waiting import PATIENCE, eventually
 
+README = ROOT / "README.md"
 QUICK_START = ROOT / "docs/src/quick-start.md"
 VERIFYING = ROOT / "docs/src/verifying.md"
 SHELLS = ("sh", "bash", "shell", "console", "")
@@ -52,11 +54,16 @@ def test_the_quick_start_leads_to_a_verified_message(tmp_path):
 
         assert "verif" in terminal.paste(demo)
         terminal.paste(serve)
+        # Who comes from the README has its application already.
+        terminal.paste(next(block for block in runnable(README) if "/app/acme/msg" in block.text))
         (tmp_path / "receiver.py").write_text(receiver.text)
         secret = re.search(r"whsec_[\w+/=]+", terminal.paste(create))[0]
         first, verified = listen(secret)
         terminal.paste(send)
         eventually(verified, what="the message, or its next try if it was quicker than the receiver")
+        forged = httpx.post("http://127.0.0.1:3000/hook", json={"order": 1}, timeout=PATIENCE, trust_env=False)
+        assert forged.status_code == 400, "what is not signed is refused"
+        assert "refused:" in first.printed() and "Traceback" not in first.printed()
 
         terminal.end(first)
         terminal.paste(send)

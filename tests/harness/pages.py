@@ -77,7 +77,7 @@ class Terminal:
             (tools / name).write_text(script)
             (tools / name).chmod(0o755)
         # Of each curl a failure of the request is a failure of the command.
-        (tools / ".curlrc").write_text("fail\nshow-error\n")
+        (tools / ".curlrc").write_text("fail-with-body\nshow-error\n")
         (folder / "node_modules").symlink_to(ROOT / "tests/clients/js/node_modules")
         path = os.pathsep.join([str(tools), str(Path(sys.executable).parent), os.environ["PATH"]])
         self.environment = clean_environment(PATH=path, CURL_HOME=tools, PYTHONUNBUFFERED=1)

@@ -214,8 +214,9 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
         Box::pin(async move {
             let turn = turn(turns).await;
             let request = request.map(|body| RequestBody::new(body, registry.limits.body));
+            let refusable = has_no_effect(request.method());
             let answer = front.answer(request, peer).await;
-            let held = held(answer, &registry, &in_flight.0, turn);
+            let held = held(answer, &registry, &in_flight.0, turn, refusable);
             Ok(held.unwrap_or_else(|| {
                 let refusal = no_room(&in_flight.0);
                 front.refused(refusal.status(), peer);
@@ -231,23 +232,33 @@ fn may_be_long(request: &Request<Incoming>) -> bool {
     request.method() == Method::GET || sent.is_none_or(|bytes| bytes > LONG)
 }
 
+/// Whether a request can be refused after it was answered: nothing has changed by it.
+fn has_no_effect(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}
+
 async fn turn(turns: Option<Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
     // It is never closed.
     turns?.acquire_owned().await.ok()
 }
 
-/// Counts an answer until its client has taken it; gives nothing if there is no room for it.
+/// Counts an answer until its client has taken it; gives nothing if there is no room for it and it is
+/// `refusable`. What has had an effect is answered in any case: its client would do it again.
 fn held<B>(
     answer: Response<B>,
     registry: &Registry,
     activity: &Arc<Activity>,
     turn: Option<OwnedSemaphorePermit>,
+    refusable: bool,
 ) -> Option<Response<Answer<B>>>
 where
     B: http_body::Body<Data = Bytes>,
 {
     let size = answer.body().size_hint().exact().unwrap_or(LONG);
-    let mut share = registry.hold(activity, usize::try_from(size).unwrap_or(usize::MAX))?;
+    let (mut share, fits) = registry.hold(activity, usize::try_from(size).unwrap_or(usize::MAX));
+    if refusable && !fits {
+        return None;
+    }
     share.turn = turn.filter(|_| size > LONG);
     Some(answer.map(|body| Answer::of(body, share)))
 }

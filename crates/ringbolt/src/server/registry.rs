@@ -123,14 +123,12 @@ impl Registry {
     }
 
     /// Counts an answer of so many bytes for as long as it waits for its client. Beyond what all
-    /// answers may hold, connections whose clients take nothing make room; `None` if there are none.
-    pub(super) fn hold(&self, activity: &Arc<Activity>, bytes: usize) -> Option<Share> {
+    /// answers may hold, connections whose clients take nothing make room. Says whether it fits.
+    pub(super) fn hold(&self, activity: &Arc<Activity>, bytes: usize) -> (Share, bool) {
         let share = Share::new(activity, bytes);
         let beyond = self.all.beyond();
-        if beyond == 0 || self.connected.lock().end_stuck(self.all.seconds(), beyond) {
-            return Some(share);
-        }
-        None
+        let fits = beyond == 0 || self.connected.lock().end_stuck(self.all.seconds(), beyond);
+        (share, fits)
     }
 
     /// Lets every connection answer what is in flight and end.

@@ -348,6 +348,31 @@ async fn answers_that_nobody_reads_hold_no_more_than_they_may() {
 }
 
 #[tokio::test]
+async fn what_had_an_effect_is_answered_also_where_answers_have_no_room() {
+    // As if all of it were taken by answers that others do not read.
+    let full = Limits {
+        unread: 0,
+        ..LIMITS
+    };
+    let (address, _serving, _) = open(full);
+    for (method, status) in [
+        ("GET", 503),
+        ("HEAD", 503),
+        ("POST", 200),
+        ("PUT", 200),
+        ("PATCH", 200),
+        ("DELETE", 200),
+    ] {
+        let request = format!(
+            "{method} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
+        );
+        let answer = exchange(address, request.as_bytes()).await;
+        let expected = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&expected), "{method}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_taken_in_time_ends_its_connection() {
     let limits = Limits {
         answer: Duration::from_secs(2),

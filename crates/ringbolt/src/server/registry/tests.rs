@@ -72,15 +72,15 @@ async fn a_head_that_drips_ends_sooner_than_silence() {
 async fn whoever_takes_nothing_makes_room_for_the_answers_of_others() {
     let registry = registry(9);
     let (stuck, reading) = (registry.admit().unwrap(), registry.admit().unwrap());
-    let _stuck = registry.hold(&stuck.activity, 6_000).unwrap();
-    let reads = registry.hold(&reading.activity, 3_000).unwrap();
+    let _stuck = registry.hold(&stuck.activity, 6_000);
+    let reads = registry.hold(&reading.activity, 3_000);
     assert!(
-        registry.hold(&reading.activity, 4_000).is_none(),
+        !registry.hold(&reading.activity, 4_000).1,
         "nobody has had the time to take its answer"
     );
     registry.close_overdue(PATIENCE);
     reading.activity.wrote();
-    assert!(registry.hold(&reading.activity, 4_000).is_some());
+    assert!(registry.hold(&reading.activity, 4_000).1);
     assert_eq!(
         (order(&stuck), order(&reading)),
         (Order::Close, Order::Serve)
@@ -95,8 +95,8 @@ async fn an_answer_that_was_long_in_the_making_is_not_held_against_its_client() 
     waiting.activity.read();
     waiting.activity.request_began();
     registry.close_overdue(PATIENCE * 2);
-    let _stuck = registry.hold(&stuck.activity, 9_000).unwrap();
-    assert!(registry.hold(&waiting.activity, 9_000).is_none());
+    let _stuck = registry.hold(&stuck.activity, 9_000);
+    assert!(!registry.hold(&waiting.activity, 9_000).1);
     assert_eq!(
         (order(&stuck), order(&waiting)),
         (Order::Serve, Order::Serve)
@@ -107,14 +107,14 @@ async fn an_answer_that_was_long_in_the_making_is_not_held_against_its_client() 
 async fn an_answer_that_is_taken_too_slowly_ends_its_connection() {
     let registry = registry(9);
     let (slow, busy) = (registry.admit().unwrap(), registry.admit().unwrap());
-    let _answer = registry.hold(&slow.activity, 100).unwrap();
+    let _answer = registry.hold(&slow.activity, 100);
     let mut others = None;
     for second in 1..=121 {
         registry.close_overdue(second);
         // Bytes move all the time.
         slow.activity.wrote();
         busy.activity.wrote();
-        others.replace(registry.hold(&busy.activity, 100).unwrap());
+        others.replace(registry.hold(&busy.activity, 100));
         assert!(second > 60 || order(&slow) == Order::Serve, "{second}");
     }
     assert_eq!((order(&slow), order(&busy)), (Order::Close, Order::Serve));

@@ -41,6 +41,8 @@ pub(super) struct Activity {
     multiplexed: AtomicBool,
     /// Requests that have not been answered.
     in_flight: AtomicU32,
+    /// Those of them whose bodies have not arrived, and are waited for.
+    incomplete: AtomicU32,
     order: AtomicU8,
     waker: AtomicWaker,
     /// Whether everything that was answered has been written; then nobody but hyper has more to say.
@@ -61,6 +63,7 @@ impl Activity {
             in_head: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
+            incomplete: AtomicU32::new(0),
             order: AtomicU8::new(order as u8),
             waker: AtomicWaker::new(),
             at_rest: AtomicBool::new(true),
@@ -142,6 +145,16 @@ impl Activity {
         self.in_flight.fetch_sub(1, Relaxed);
     }
 
+    /// The body of a request is waited for. That it comes in drops makes the wait no shorter.
+    pub(super) fn body_awaited(&self) {
+        self.incomplete.fetch_add(1, Relaxed);
+    }
+
+    /// More of it has come, or nobody waits for it any more.
+    pub(super) fn body_went_on(&self) {
+        self.incomplete.fetch_sub(1, Relaxed);
+    }
+
     /// Whether anything is in flight, or an answer is not written to its end.
     fn owes(&self) -> bool {
         self.in_flight.load(Relaxed) > 0 || self.unread.bytes() > 0
@@ -186,6 +199,13 @@ impl Activity {
     pub(super) fn idle_for(&self, now: u32) -> Option<u32> {
         let idle = self.in_flight.load(Relaxed) == 0;
         idle.then(|| now.saturating_sub(self.since.load(Relaxed)))
+    }
+
+    /// For how many seconds there has been nothing to answer, be it that no request is in flight or that
+    /// none of them has come to its end; `None` if there is something.
+    pub(super) fn spare_for(&self, now: u32) -> Option<u32> {
+        let spare = self.in_flight.load(Relaxed) <= self.incomplete.load(Relaxed);
+        spare.then(|| now.saturating_sub(self.since.load(Relaxed)))
     }
 
     /// How it is to end, if a time is over.

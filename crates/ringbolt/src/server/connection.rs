@@ -213,7 +213,8 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
         let turns = self.turns.clone().filter(|_| may_be_long(&request));
         Box::pin(async move {
             let turn = turn(turns).await;
-            let request = request.map(|body| RequestBody::new(body, registry.limits.body));
+            let limit = registry.limits.body;
+            let request = request.map(|body| RequestBody::new(body, limit, &in_flight.0));
             let refusable = has_no_effect(request.method());
             let answer = front.answer(request, peer).await;
             let held = held(answer, &registry, &in_flight.0, turn, refusable);

@@ -44,15 +44,15 @@ struct Connected {
 }
 
 impl Connected {
-    /// The longest idle of the next few, so that a flood does not make us look at all of them for
+    /// The one of the next few that has had nothing to answer for longest, so that a flood does not make us look at all of them for
     /// each that comes.
-    fn longest_idle(&mut self, now: u32) -> Option<u64> {
+    fn longest_spare(&mut self, now: u32) -> Option<u64> {
         let (before, from) = (self.all.range(..self.cursor), self.all.range(self.cursor..));
         let (mut best, mut last) = (None, 0);
         for (id, activity) in from.chain(before).take(LOOKED_AT) {
             last = *id;
-            let idle = activity.idle_for(now).map(|idle| (idle, Reverse(*id)));
-            best = best.max(idle);
+            let spare = activity.spare_for(now).map(|spare| (spare, Reverse(*id)));
+            best = best.max(spare);
         }
         self.cursor = last + 1;
         best.map(|(_, Reverse(id))| id)
@@ -89,12 +89,12 @@ impl Registry {
         }
     }
 
-    /// A place for one more connection. If all are taken, one that has been idle for long makes room;
-    /// if none is found idle, there is no place.
+    /// A place for one more connection. If all are taken, one that has long been idle, or has long kept us
+    /// waiting for the body of its request, makes room; if no such one is found, there is no place.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
         let mut connected = self.connected.lock();
         if connected.all.len() >= self.limits.connections {
-            let longest = connected.longest_idle(self.all.seconds())?;
+            let longest = connected.longest_spare(self.all.seconds())?;
             if let Some(activity) = connected.all.remove(&longest) {
                 activity.tell(Order::Close);
             }
@@ -140,6 +140,14 @@ impl Registry {
     /// Ends every connection.
     pub(super) fn close_all(&self) {
         self.tell_all(Order::Close);
+    }
+
+    /// How many connections could make room.
+    #[cfg(test)]
+    pub(super) fn spare(&self) -> usize {
+        let (connected, now) = (self.connected.lock(), self.all.seconds());
+        let spare = |one: &&Arc<Activity>| one.spare_for(now).is_some();
+        connected.all.values().filter(spare).count()
     }
 
     /// How many connections have a request in flight.

@@ -202,6 +202,22 @@ async fn beyond_the_limit_the_longest_idle_connection_ends() {
 }
 
 #[tokio::test]
+async fn bodies_that_do_not_come_lock_nobody_out() {
+    let (address, serving, _) = open(LIMITS);
+    let mut waiting = Vec::new();
+    for _ in 0..LIMITS.connections {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let begun = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 900\r\n\r\n{";
+        stream.write_all(begun).await.unwrap();
+        waiting.push(stream);
+    }
+    wait_until(|| serving.registry.busy() == 3 && serving.registry.spare() == 3).await;
+    let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let answer = exchange(address, request).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
 async fn the_end_waits_for_what_is_in_flight_and_for_nothing_else() {
     let (address, serving, held) = open(LIMITS);
     let _idle = TcpStream::connect(address).await.unwrap();

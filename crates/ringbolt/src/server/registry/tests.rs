@@ -47,6 +47,31 @@ async fn nobody_makes_room_while_all_are_busy() {
 }
 
 #[tokio::test]
+async fn whoever_keeps_us_waiting_for_a_body_makes_room_and_a_whole_request_does_not() {
+    let registry = registry(3);
+    let whole = registry.admit().unwrap();
+    whole.activity.request_began();
+    registry.close_overdue(1);
+    let [first, second] = [5, 6].map(|now| {
+        let place = registry.admit().unwrap();
+        place.activity.read();
+        place.activity.request_began();
+        place.activity.body_awaited();
+        registry.close_overdue(now);
+        place
+    });
+    let orders = || [&whole, &first, &second].map(order);
+    let third = registry.admit().unwrap();
+    assert_eq!(orders(), [Order::Serve, Order::Close, Order::Serve]);
+    third.activity.request_began();
+    second.activity.body_went_on();
+    assert!(registry.admit().is_none(), "the body has arrived");
+    second.activity.body_awaited();
+    assert!(registry.admit().is_some());
+    assert_eq!(orders(), [Order::Serve, Order::Close, Order::Close]);
+}
+
+#[tokio::test]
 async fn a_head_that_drips_ends_sooner_than_silence() {
     let registry = registry(9);
     let (silent, dripping, busy) = (

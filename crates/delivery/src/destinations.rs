@@ -11,6 +11,14 @@ use ringbolt_store::{Destination, Store, StoreError};
 
 /// How many endpoints are held prepared.
 const MOST: usize = 20_000;
+/// How many bytes those take together.
+const MOST_BYTES: usize = 64 << 20;
+/// What one takes besides its texts and keys.
+const BYTES_OF_ONE: usize = 1024;
+/// What a secret made ready to sign takes.
+const BYTES_OF_A_SECRET: usize = 256;
+/// What a header takes besides its name and value.
+const BYTES_BESIDE_A_HEADER: usize = ": \r\n".len();
 
 /// What sending to an endpoint takes.
 pub(crate) struct Prepared {
@@ -26,6 +34,8 @@ pub(crate) struct Prepared {
     pub(crate) until: Timestamp,
     /// Which families of signature headers it gets.
     pub(crate) families: SignatureHeaders,
+    /// About how much memory all of this takes.
+    bytes: usize,
 }
 
 impl Prepared {
@@ -43,8 +53,10 @@ impl Prepared {
             .map(|(_, end)| *end)
             .filter(|end| *end > now)
             .min();
-        let mut headers = HeaderBlock::new();
-        for (name, value) in &destination.headers.0 {
+        let given = &destination.headers;
+        let lines = given.bytes() + given.0.len() * BYTES_BESIDE_A_HEADER;
+        let mut headers = HeaderBlock::with_capacity(lines);
+        for (name, value) in &given.0 {
             if let Err(error) = headers.push(name, value) {
                 tracing::warn!(endpoint = %endpoint.id, name, %error, "header left out");
             }
@@ -58,6 +70,8 @@ impl Prepared {
             signer: Signer::new(&valid),
             until: ends.unwrap_or(Timestamp::FAR_FUTURE),
             families: endpoint.signature_headers.unwrap_or(families),
+            // The URL is there as it is stored, as it was checked, and in its origin.
+            bytes: BYTES_OF_ONE + lines + valid.len() * BYTES_OF_A_SECRET + endpoint.url.len() * 3,
         }
     }
 }
@@ -73,8 +87,29 @@ pub(crate) struct Destinations {
 #[derive(Default)]
 struct Cache {
     prepared: HashMap<EndpointId, Arc<Prepared>>,
+    /// What they take together.
+    bytes: usize,
     /// Counts changes, so that a load that was overtaken by one is not kept.
     changes: u64,
+}
+
+impl Cache {
+    /// Holds one more; whoever finds no room for it lets go of all others.
+    fn keep(&mut self, endpoint: EndpointId, prepared: Arc<Prepared>) {
+        self.remove(endpoint);
+        if self.prepared.len() >= MOST || self.bytes + prepared.bytes > MOST_BYTES {
+            self.prepared.clear();
+            self.bytes = 0;
+        }
+        self.bytes += prepared.bytes;
+        self.prepared.insert(endpoint, prepared);
+    }
+
+    fn remove(&mut self, endpoint: EndpointId) {
+        if let Some(prepared) = self.prepared.remove(&endpoint) {
+            self.bytes -= prepared.bytes;
+        }
+    }
 }
 
 impl Destinations {
@@ -113,10 +148,7 @@ impl Destinations {
         ));
         let mut cache = self.cache.lock();
         if cache.changes == before {
-            if cache.prepared.len() >= MOST {
-                cache.prepared.clear();
-            }
-            cache.prepared.insert(endpoint, prepared.clone());
+            cache.keep(endpoint, prepared.clone());
         }
         Ok(prepared)
     }
@@ -125,6 +157,72 @@ impl Destinations {
     pub(crate) fn forget(&self, endpoint: EndpointId) {
         let mut cache = self.cache.lock();
         cache.changes += 1;
-        cache.prepared.remove(&endpoint);
+        cache.remove(endpoint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringbolt_model::{CustomHeaders, Endpoint, EndpointSecrets, Metadata, Subscription};
+
+    use super::*;
+
+    fn prepared(headers: usize) -> Arc<Prepared> {
+        let header = |n| (format!("x-{n}"), "v".repeat(4096));
+        let destination = Destination {
+            endpoint: Endpoint {
+                id: 1.into(),
+                app: 1.into(),
+                uid: None,
+                url: "https://example.com/".into(),
+                description: String::new(),
+                subscription: Subscription::default(),
+                disabled: None,
+                throttle_rate: None,
+                concurrency: None,
+                schedule: None,
+                signature_headers: None,
+                metadata: Metadata::default(),
+                failing: None,
+                updated_at: Timestamp::default(),
+            },
+            secrets: EndpointSecrets {
+                current: Secret::symmetric_from([7; 24]),
+                old: Vec::new(),
+            },
+            headers: CustomHeaders((0..headers).map(header).collect()),
+        };
+        let (policy, families) = (TargetPolicy::default(), SignatureHeaders::Standard);
+        Arc::new(Prepared::new(
+            &destination,
+            &policy,
+            families,
+            Timestamp::default(),
+        ))
+    }
+
+    #[test]
+    fn what_is_held_is_bounded_by_what_it_takes() {
+        let mut cache = Cache::default();
+        let large = prepared(50);
+        assert_eq!(large.headers.iter().count(), 50, "as many as ever are sent");
+        assert!(large.bytes > 50 * 4096);
+        for id in 0..1000 {
+            cache.keep(id.into(), large.clone());
+            assert_eq!(cache.bytes, cache.prepared.len() * large.bytes);
+            assert!(cache.bytes <= MOST_BYTES);
+        }
+        assert!(cache.prepared.contains_key(&999.into()));
+    }
+
+    #[test]
+    fn what_is_replaced_or_forgotten_takes_nothing() {
+        let mut cache = Cache::default();
+        let (small, large) = (prepared(0), prepared(9));
+        cache.keep(1.into(), large);
+        cache.keep(1.into(), small.clone());
+        assert_eq!(cache.bytes, small.bytes);
+        cache.remove(1.into());
+        assert_eq!((cache.bytes, cache.prepared.len()), (0, 0));
     }
 }

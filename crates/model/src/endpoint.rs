@@ -147,6 +147,15 @@ impl EndpointSecrets {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct CustomHeaders(pub Vec<(String, String)>);
 
+impl CustomHeaders {
+    /// The bytes of their names and values.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| name.len() + value.len()).sum()
+    }
+}
+
 impl std::fmt::Debug for CustomHeaders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()

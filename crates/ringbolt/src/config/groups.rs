@@ -118,7 +118,7 @@ settings! {
         cors_origins: Origins = "api.cors_origins", "";
         /// Whether `/metrics` is shown without a token.
         metrics_open: bool = "api.metrics_open", "false";
-        /// The most connections at once. Beyond it the longest idle one makes room.
+        /// The most connections at once. Beyond it the one that has been idle, or has kept its request back, for longest makes room.
         max_connections: NonZeroU32 = "api.max_connections", "10000";
         /// The longest that the head of a request may take to arrive.
         header_timeout: Duration = "api.header_timeout", "10s";

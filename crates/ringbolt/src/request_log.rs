@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::{Method, Response, StatusCode};
-use parking_lot::Mutex;
+use ringbolt_delivery::LineLimit;
 use ringbolt_gate::Caller;
 use ringbolt_gate::answered::{RouteAsked, is_failure};
 use ringbolt_gate::dress::REQUEST_ID;
@@ -14,16 +14,12 @@ use tokio::time::Instant;
 const LINES: u32 = 50;
 
 /// Writes them.
-pub(crate) struct RequestLog(Mutex<Window>);
+pub(crate) struct RequestLog(LineLimit);
 
 impl RequestLog {
     /// A log without lines.
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(Window {
-            began: Instant::now(),
-            lines: 0,
-            left_out: 0,
-        }))
+    pub(crate) const fn new() -> Self {
+        Self(LineLimit::new(LINES))
     }
 
     /// A request was answered.
@@ -53,7 +49,7 @@ impl RequestLog {
 
     /// Takes a line of this second, if there is one.
     fn has_line(&self) -> bool {
-        let left_out = self.0.lock().line(Instant::now());
+        let left_out = self.0.line();
         if let Some(left_out @ 1..) = left_out {
             tracing::warn!(left_out, "lines about requests that failed were left out");
         }
@@ -79,48 +75,5 @@ fn failed<B>(method: &Method, duration: Duration, answer: &Response<B>) {
         tracing::warn!(id, %method, route, status, ?duration, key, "a request failed");
     } else {
         tracing::info!(id, %method, route, status, ?duration, key, "a request was refused");
-    }
-}
-
-/// The second that runs.
-struct Window {
-    began: Instant,
-    lines: u32,
-    left_out: u64,
-}
-
-impl Window {
-    /// Takes a line of this second: how many were left out before it, or nothing if it is to be left out.
-    fn line(&mut self, now: Instant) -> Option<u64> {
-        if now.duration_since(self.began) >= Duration::from_secs(1) {
-            self.began = now;
-            self.lines = 0;
-        }
-        if self.lines == LINES {
-            self.left_out += 1;
-            return None;
-        }
-        self.lines += 1;
-        Some(std::mem::take(&mut self.left_out))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_of_failures_is_counted_instead_of_written() {
-        let began = Instant::now();
-        let mut window = Window {
-            began,
-            lines: 0,
-            left_out: 0,
-        };
-        let written = (0..1000).filter(|_| window.line(began).is_some()).count();
-        assert_eq!(written, 50);
-        let later = began + Duration::from_secs(1);
-        assert_eq!(window.line(later), Some(950));
-        assert_eq!(window.line(later), Some(0));
     }
 }

@@ -1,8 +1,6 @@
 //! Headers that are added to an endpoint's deliveries.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use axum::Json;
 use axum::extract::State;
@@ -12,6 +10,7 @@ use ringbolt_gate::{Caller, Faults, Input, Permission, Problem, Segments};
 use ringbolt_model::{CustomHeaders, Endpoint};
 use ringbolt_net::check_custom_header;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::checked::lower_case;
 use crate::room::{Here, Room};
@@ -20,8 +19,11 @@ use crate::room::{Here, Room};
 const LONGEST_VALUE: usize = 4096;
 /// The most headers of an endpoint.
 const MOST: usize = 50;
+/// The most bytes of their names and values together.
+const MOST_BYTES: usize = 16 << 10;
 
-/// What describes the delivery itself, so that it is not the user's to choose.
+/// What describes the delivery itself or vouches for it, so that it is not the user's to choose. A
+/// credential (`x-consul-token`) or the name of an event (`x-github-event`) vouches for nothing.
 const OURS: &[&str] = &[
     "accept",
     "accept-encoding",
@@ -31,6 +33,7 @@ const OURS: &[&str] = &[
     "connection",
     "date",
     "expect",
+    "fastly-client-ip",
     "forwarded",
     "from",
     "host",
@@ -40,6 +43,8 @@ const OURS: &[&str] = &[
     "priority",
     "proxy",
     "referer",
+    "remote-user",
+    "stripe-signature",
     "te",
     "trailer",
     "transfer-encoding",
@@ -48,15 +53,24 @@ const OURS: &[&str] = &[
     "user-agent",
     "via",
     "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-identity-header",
     "x-metadata-token",
     "x-method-override",
+    "x-originating-ip",
     "x-real-ip",
+    "x-remote-user",
+    "x-scheme",
+    "x-shopify-hmac-sha256",
     "x-vault-request",
+    "x-webhook-signature",
 ];
 /// What clouds and receivers trust, and what frames a message.
 const OUR_PREFIXES: &[&str] = &[
     "ce-",
     "content-",
+    "impersonate-",
     "proxy-",
     "svix-",
     "webhook-",
@@ -64,8 +78,9 @@ const OUR_PREFIXES: &[&str] = &[
     "x-amzn-",
     "x-aws-",
     "x-azure-",
+    "x-envoy-",
     "x-fd-",
-    "x-forwarded-",
+    "x-forwarded",
     "x-gfe",
     "x-goog",
     "x-http-method",
@@ -86,7 +101,7 @@ const SENSITIVE: &[&str] = &[
 /// Headers to be set; all others are removed.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 pub(super) struct EndpointHeadersIn {
-    /// Their values by name.
+    /// Their values by name: at most 50, each at most 4,096 bytes, with their names at most 16 KiB together.
     #[schema(required = true, value_type = BTreeMap<String, String>)]
     headers: Option<BTreeMap<String, String>>,
 }
@@ -138,7 +153,19 @@ pub(super) fn check_headers(
             faults.add("headers", format!("`{}`: {what}", name.escape_debug()));
         }
     }
-    CustomHeaders(lower_case(given).into_iter().collect())
+    let headers = CustomHeaders(lower_case(given).into_iter().collect());
+    if headers.bytes() > MOST_BYTES {
+        faults.add("headers", too_large(&headers));
+    }
+    headers
+}
+
+fn too_large(headers: &CustomHeaders) -> String {
+    let bytes = headers.bytes();
+    format!(
+        "names and values together would have {bytes} bytes, and may have {MOST_BYTES}: \
+         shorten or remove some"
+    )
 }
 
 fn check_header(name: &str, value: &str) -> Result<(), String> {
@@ -245,31 +272,35 @@ pub(super) async fn patch_headers(
     }
     let set = check_headers(&mut faults, &set);
     faults.end()?;
-    let fits = Arc::new(AtomicBool::new(true));
-    let verdict = fits.clone();
+    // A change may be made more than once before it is stored; the last verdict counts.
+    let (judge, verdict) = watch::channel(Ok(()));
     let change = move |headers: &mut CustomHeaders| {
-        verdict.store(merge(headers, &removed, &set), Relaxed);
+        drop(judge.send_replace(merge(headers, &removed, &set)));
     };
     store_headers(&room, &endpoint, change).await?;
-    if !fits.load(Relaxed) {
-        return Err(Problem::invalid_at(
-            "body",
-            "headers",
-            format!("must be at most {MOST}"),
-        ));
-    }
+    let verdict = verdict.borrow().clone();
+    verdict.map_err(|what: String| Problem::invalid_at("body", "headers", what))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Removes, then sets; says whether they fit. If they do not, nothing changes.
-fn merge(headers: &mut CustomHeaders, removed: &BTreeSet<String>, set: &CustomHeaders) -> bool {
+/// Removes, then sets; says why not if they do not fit, and then nothing changes. Those that were
+/// stored when more was allowed may stay, and shrink.
+fn merge(
+    headers: &mut CustomHeaders,
+    removed: &BTreeSet<String>,
+    set: &CustomHeaders,
+) -> Result<(), String> {
     let kept = headers.0.iter().filter(|(name, _)| !removed.contains(name));
     let merged: BTreeMap<_, _> = kept.chain(&set.0).cloned().collect();
-    let fits = merged.len() <= MOST;
-    if fits {
-        headers.0 = merged.into_iter().collect();
+    let merged = CustomHeaders(merged.into_iter().collect());
+    if merged.0.len() > MOST {
+        return Err(format!("must be at most {MOST}"));
     }
-    fits
+    if merged.bytes() > MOST_BYTES.max(headers.bytes()) {
+        return Err(too_large(&merged));
+    }
+    *headers = merged;
+    Ok(())
 }
 
 async fn store_headers(
@@ -323,6 +354,20 @@ mod tests {
             "WEBHOOK_ID",
             "X-HTTP-Method-Override",
             "X-Original-URL",
+            "X-Forwarded",
+            "Remote-User",
+            "X_Remote_User",
+            "X-Cluster-Client-Ip",
+            "X-Host",
+            "X-Scheme",
+            "X-Originating-IP",
+            "Fastly-Client-IP",
+            "X-Envoy-Internal",
+            "Impersonate-User",
+            "X-IDENTITY-HEADER",
+            "Stripe-Signature",
+            "X-Shopify-Hmac-Sha256",
+            "X-Webhook-Signature",
             "Proxy",
             "x hub",
             "",
@@ -332,7 +377,19 @@ mod tests {
         for value in ["a\r\nb", "a\0b", "ü", &"v".repeat(4097)] {
             assert!(refused("x-a", value), "{value:?}");
         }
-        assert!(!refused("Authorization", "Bearer x") && !refused("x-tenant", "7"));
+    }
+
+    #[test]
+    fn credentials_and_names_are_the_users_own() {
+        for name in [
+            "Authorization",
+            "X-Tenant",
+            "X-Consul-Token",
+            "X-GitHub-Event",
+            "X-Request-Id",
+        ] {
+            assert!(!refused(name, "x"), "{name}");
+        }
     }
 
     #[test]
@@ -351,7 +408,37 @@ mod tests {
     fn a_change_leaves_the_others_alone() {
         let mut all = CustomHeaders(vec![("a".into(), "1".into()), ("b".into(), "2".into())]);
         let set = CustomHeaders(vec![("c".into(), "3".into())]);
-        assert!(merge(&mut all, &BTreeSet::from(["a".to_owned()]), &set));
+        merge(&mut all, &BTreeSet::from(["a".to_owned()]), &set).unwrap();
         assert_eq!(all.0, [("b".into(), "2".into()), ("c".into(), "3".into())]);
+    }
+
+    fn sized(names: std::ops::Range<u32>, value: usize) -> BTreeMap<String, String> {
+        names
+            .map(|n| (format!("x-{n:02}"), "v".repeat(value)))
+            .collect()
+    }
+
+    #[test]
+    fn all_of_them_together_are_bounded() {
+        // Four of a name of 4 bytes and a value of 4,092 are just 16 KiB.
+        let mut faults = Faults::default();
+        check_headers(&mut faults, &sized(0..4, 4092));
+        assert!(faults.end().is_ok());
+        let mut faults = Faults::default();
+        check_headers(&mut faults, &sized(0..5, 4092));
+        let problem = format!("{:?}", faults.end().unwrap_err());
+        assert!(problem.contains("may have 16384"), "{problem}");
+    }
+
+    #[test]
+    fn a_change_cannot_make_them_too_large_and_older_ones_may_shrink() {
+        let stored = |given| CustomHeaders(BTreeMap::into_iter(given).collect());
+        let more = stored(sized(4..5, 1));
+        let mut full = stored(sized(0..4, 4092));
+        assert!(merge(&mut full, &BTreeSet::new(), &more).is_err());
+        assert_eq!(full.0.len(), 4, "nothing changed");
+        let mut old = stored(sized(0..50, 4096));
+        assert!(merge(&mut old, &BTreeSet::from(["x-49".to_owned()]), &more).is_ok());
+        assert_eq!(old.0.len(), 49);
     }
 }

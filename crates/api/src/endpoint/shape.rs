@@ -38,7 +38,7 @@ pub(crate) struct EndpointIn {
     pub(super) secret: Option<String>,
     /// Text of your own, at most 4,096 bytes as JSON.
     pub(super) metadata: Option<BTreeMap<String, String>>,
-    /// Headers added to its deliveries.
+    /// Headers added to its deliveries: at most 50, each at most 4,096 bytes, with their names at most 16 KiB together.
     pub(super) headers: Option<BTreeMap<String, String>>,
     /// Attempts at once, at most 1,000.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000)]

@@ -431,3 +431,33 @@ async fn null_clears_metadata() {
         assert_eq!(cleared["metadata"], json!({}));
     }
 }
+
+#[tokio::test]
+async fn headers_that_are_too_much_together_change_nothing() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let endpoint = house.endpoint(&app).await;
+    let at = format!("/app/{app}/endpoint/{endpoint}/headers");
+    let long = "v".repeat(4_000);
+    let four = json!({"x-1": long, "x-2": long, "x-3": long, "x-4": long});
+    let set = json!({"headers": four.clone()});
+    house.admin(&format!("PUT {at}"), set).await.expect(204);
+
+    let more = json!({"headers": {"x-5": long}});
+    let told = faults(&house.admin(&format!("PATCH {at}"), more).await.expect(422));
+    let ("body.headers", what) = (told[0].0.as_str(), &told[0].1) else {
+        panic!("{told:?}");
+    };
+    assert!(
+        what.contains("20015 bytes") && what.contains("16384") && what.contains("remove"),
+        "{what}"
+    );
+    let kept = house
+        .admin(&format!("GET {at}"), Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(kept["headers"], four);
+
+    let other = json!({"headers": {"x-5": long, "x-4": null}});
+    house.admin(&format!("PATCH {at}"), other).await.expect(204);
+}

@@ -169,6 +169,7 @@ DEFAULTS = {
     "delivery.concurrency": "10",
     "delivery.max_memory_bytes": "64MiB",
     "delivery.max_memory_deliveries": "100000",
+    "delivery.max_routes_bytes": "128MiB",
     "delivery.disable_after": "5d",
     "delivery.signature_headers": "standard",
     "api.max_payload": "1MiB",

@@ -7,21 +7,29 @@
 mod cache;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use ringbolt_engine::Target;
+use ringbolt_engine::{LaneSettings, Target};
 use ringbolt_model::{
-    AppId, Application, Channel, Endpoint, EndpointId, EventTypeName, Subscription,
+    AppId, Application, Channel, Endpoint, EndpointId, EventTypeName, RetrySchedule, Uid,
 };
-use ringbolt_store::{AppRef, Store, StoreError};
+use ringbolt_store::{AppRef, Order, Page, Store, StoreError};
 
 use crate::shared::target;
 use cache::{Cache, Stale};
+use wanted::{Fingerprints, Wanted};
 
-/// So many endpoints are prepared before others get a turn.
+/// So many endpoints are read and prepared before others get a turn.
 const AT_ONCE: usize = 512;
+/// What an application takes besides its texts: itself, its place, and what the allocator adds.
+const BYTES_OF_AN_APPLICATION: usize = 1024;
+/// What an entry of an application's metadata takes besides its texts.
+const BYTES_OF_AN_ENTRY: usize = 96;
+/// What the allocator and the list add to an endpoint.
+const BYTES_BESIDE_AN_ENDPOINT: usize = 96;
 
 /// An application with its endpoints, as routing needs them.
 #[derive(Clone)]
@@ -30,44 +38,81 @@ pub(crate) struct Routes {
     pub(crate) app: Arc<Application>,
     /// In order of their ids.
     endpoints: Vec<Arc<Route>>,
+    fingerprints: Fingerprints,
+    /// About how much memory all of this takes.
+    bytes: usize,
 }
 
 struct Route {
     target: Target,
-    subscription: Subscription,
+    wanted: Wanted,
 }
 
 impl Route {
-    fn new(endpoint: Endpoint) -> Arc<Self> {
+    fn new(endpoint: &Endpoint, fingerprints: &Fingerprints) -> Arc<Self> {
         Arc::new(Self {
-            target: target(&endpoint),
-            subscription: endpoint.subscription,
+            target: target(endpoint),
+            wanted: fingerprints.wanted(&endpoint.subscription),
         })
+    }
+
+    fn bytes(&self) -> usize {
+        let schedule = self.target.settings.schedule.as_ref();
+        let waits = schedule.map_or(0, |schedule| size_of_val(RetrySchedule::waits(schedule)));
+        let fixed = BYTES_BESIDE_AN_ENDPOINT + size_of::<Self>() + size_of::<LaneSettings>();
+        fixed + waits + self.wanted.bytes()
     }
 }
 
 impl Routes {
+    /// Those of an application without endpoints.
+    fn new(app: Application) -> Self {
+        Self {
+            bytes: bytes_of(&app),
+            app: Arc::new(app),
+            endpoints: Vec::new(),
+            fingerprints: Fingerprints::default(),
+        }
+    }
+
     /// The endpoints that want a message, in order of their ids.
     pub(crate) fn matching(&self, event_type: &EventTypeName, channels: &[Channel]) -> Vec<Target> {
-        let wanted = self
-            .endpoints
-            .iter()
-            .filter(|r| r.subscription.wants(event_type, channels));
+        let offered = self.fingerprints.offered(event_type, channels);
+        let wanted = self.endpoints.iter().filter(|r| r.wanted.wants(&offered));
         wanted.map(|route| route.target.clone()).collect()
     }
 
+    /// The application is as given.
+    fn replace(&mut self, app: Application) {
+        self.bytes = self.bytes - bytes_of(&self.app) + bytes_of(&app);
+        self.app = Arc::new(app);
+    }
+
     /// An endpoint is as given; gone if there is none.
-    fn put(&mut self, id: EndpointId, endpoint: Option<Endpoint>) {
+    fn put(&mut self, id: EndpointId, endpoint: Option<&Endpoint>) {
         let place = self
             .endpoints
             .binary_search_by_key(&id, |route| route.target.endpoint);
-        match (place, endpoint) {
-            (Ok(place), Some(endpoint)) => self.endpoints[place] = Route::new(endpoint),
-            (Err(place), Some(endpoint)) => self.endpoints.insert(place, Route::new(endpoint)),
+        if let Ok(place) = place {
+            self.bytes -= self.endpoints[place].bytes();
+        }
+        let route = endpoint.map(|endpoint| Route::new(endpoint, &self.fingerprints));
+        self.bytes += route.as_ref().map_or(0, |route| route.bytes());
+        match (place, route) {
+            (Ok(place), Some(route)) => self.endpoints[place] = route,
+            (Err(place), Some(route)) => self.endpoints.insert(place, route),
             (Ok(place), None) => drop(self.endpoints.remove(place)),
             (Err(_), None) => {}
         }
     }
+}
+
+fn bytes_of(app: &Application) -> usize {
+    let entry = |(key, value): (&String, &String)| BYTES_OF_AN_ENTRY + key.len() + value.len();
+    let metadata: usize = app.metadata.0.iter().map(entry).sum();
+    // The uid is held a second time, to find the application by it.
+    let uid = app.uid.as_ref().map_or(0, |uid| 2 * Uid::as_str(uid).len());
+    BYTES_OF_AN_APPLICATION + app.name.len() + metadata + uid
 }
 
 /// The routes of the applications in use.
@@ -89,15 +134,16 @@ pub(crate) enum Effort {
 
 /// What was read to bring routes up to date.
 enum Read {
-    All(Application, Vec<Arc<Route>>),
+    All(Routes),
     Changes(Option<Application>, Vec<(EndpointId, Option<Endpoint>)>),
 }
 
 impl Routing {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    /// Routes that take more than `most_bytes` together are not held, but for those in use.
+    pub(crate) fn new(store: Arc<dyn Store>, most_bytes: usize) -> Self {
         Self {
             store,
-            cache: RwLock::default(),
+            cache: RwLock::new(Cache::new(most_bytes)),
         }
     }
 
@@ -133,9 +179,7 @@ impl Routing {
 
     async fn read(&self, id: AppId, stale: &Stale) -> Result<Read, StoreError> {
         if stale.all {
-            let application = self.store.application(AppRef::Id(id)).await?;
-            let endpoints = self.store.all_endpoints(id).await?;
-            return Ok(Read::All(application, prepared(endpoints).await));
+            return Ok(Read::All(self.read_all(id).await?));
         }
         let application = match stale.application {
             true => Some(self.store.application(AppRef::Id(id)).await?),
@@ -150,6 +194,28 @@ impl Routing {
             }
         }
         Ok(Read::Changes(application, endpoints))
+    }
+
+    /// Page by page: the texts of all endpoints together may be large. What changes between two pages is
+    /// read again.
+    async fn read_all(&self, id: AppId) -> Result<Routes, StoreError> {
+        let mut routes = Routes::new(self.store.application(AppRef::Id(id)).await?);
+        let mut page = Page {
+            limit: AT_ONCE,
+            order: Order::Ascending,
+            after: None,
+        };
+        loop {
+            let listed = self.store.endpoints(id, page.clone()).await?;
+            for endpoint in &listed.items {
+                routes.put(endpoint.id, Some(endpoint));
+            }
+            if listed.done || listed.reached.is_none() {
+                return Ok(routes);
+            }
+            page.after = listed.reached;
+            tokio::task::yield_now().await;
+        }
     }
 
     /// An application was created or changed.
@@ -193,20 +259,17 @@ impl Read {
     /// The routes of now, from those of before.
     fn over(self, before: Option<Arc<Routes>>) -> Arc<Routes> {
         let (application, endpoints) = match self {
-            Self::All(application, endpoints) => {
-                let app = Arc::new(application);
-                return Arc::new(Routes { app, endpoints });
-            }
+            Self::All(routes) => return Arc::new(routes),
             Self::Changes(application, endpoints) => (application, endpoints),
         };
         let mut routes = before.expect("everything is read of what is not held");
         // In place, unless somebody is routing a message right now.
         let own = Arc::make_mut(&mut routes);
         for (id, endpoint) in endpoints {
-            own.put(id, endpoint);
+            own.put(id, endpoint.as_ref());
         }
         if let Some(application) = application {
-            own.app = Arc::new(application);
+            own.replace(application);
         }
         routes
     }
@@ -216,15 +279,4 @@ impl Drop for Reading<'_> {
     fn drop(&mut self) {
         self.cache.write().give_up(self.app);
     }
-}
-
-async fn prepared(endpoints: Vec<Endpoint>) -> Vec<Arc<Route>> {
-    let mut routes = Vec::with_capacity(endpoints.len());
-    for endpoint in endpoints {
-        routes.push(Route::new(endpoint));
-        if routes.len().is_multiple_of(AT_ONCE) {
-            tokio::task::yield_now().await;
-        }
-    }
-    routes
 }

@@ -25,6 +25,8 @@ pub struct DriverSettings {
     pub seed: u64,
     /// The number of this node, below 1,024, in ids.
     pub node: u16,
+    /// Bytes that the endpoints of applications in use may take in memory, for routing.
+    pub routes_bytes: usize,
     /// How requests are made.
     pub http: HttpSettings,
 }
@@ -89,7 +91,7 @@ pub async fn start_with(
     let last = store.largest_id().await?;
     let shared = Arc::new(Shared::new(Parts {
         ids: IdMaker::new(settings.node, last),
-        routing: Routing::new(store.clone()),
+        routing: Routing::new(store.clone(), settings.routes_bytes),
         guard: guard(&settings.http),
         engine: Engine::new(settings.engine, settings.seed),
         store,

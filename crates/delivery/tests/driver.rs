@@ -110,6 +110,7 @@ impl Machine {
             },
             seed: 1,
             node: 0,
+            routes_bytes: usize::MAX,
             http: HttpSettings {
                 client: ClientSettings::default(),
                 timeout: Duration::from_secs(60),

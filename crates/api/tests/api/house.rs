@@ -137,6 +137,7 @@ impl House {
             engine: Default::default(),
             seed: 1,
             node: 0,
+            routes_bytes: usize::MAX,
             http: HttpSettings {
                 policy: TargetPolicy::beside(&guard),
                 client: ClientSettings {

@@ -1,7 +1,9 @@
 //! What is held of which application, and what of it is to be read again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use ringbolt_model::{AppId, Application, EndpointId, Uid};
 use ringbolt_store::AppRef;
@@ -56,6 +58,8 @@ struct Slot {
     stale: Stale,
     /// What is being read.
     reading: Option<Stale>,
+    /// Whether it was asked for, after it was read, since room was last sought here.
+    asked_for: AtomicBool,
 }
 
 impl Slot {
@@ -65,6 +69,14 @@ impl Slot {
             routes: None,
             stale: Stale::ALL,
             reading: None,
+            asked_for: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that it is asked for. Those who only look share the word without writing it.
+    fn note(&self) {
+        if !self.asked_for.load(Relaxed) {
+            self.asked_for.store(true, Relaxed);
         }
     }
 
@@ -80,20 +92,38 @@ impl Slot {
             .map_or(0, |routes| routes.endpoints.len())
     }
 
+    fn bytes(&self) -> usize {
+        self.routes.as_ref().map_or(0, |routes| routes.bytes)
+    }
+
     fn uid(&self) -> Option<&Uid> {
         self.routes.as_ref()?.app.uid.as_ref()
     }
 }
 
 /// The applications in use.
-#[derive(Default)]
 pub(super) struct Cache {
-    by_app: HashMap<AppId, Slot>,
+    by_app: BTreeMap<AppId, Slot>,
     by_uid: HashMap<Uid, AppId>,
     endpoints: usize,
+    bytes: usize,
+    most_bytes: usize,
+    /// Where room was last sought: the search goes round.
+    hand: AppId,
 }
 
 impl Cache {
+    pub(super) fn new(most_bytes: usize) -> Self {
+        Self {
+            by_app: BTreeMap::new(),
+            by_uid: HashMap::new(),
+            endpoints: 0,
+            bytes: 0,
+            most_bytes,
+            hand: AppId::from(0),
+        }
+    }
+
     fn find(&self, app: &AppRef) -> Option<&Slot> {
         let id = match app {
             AppRef::Id(id) => id,
@@ -105,6 +135,7 @@ impl Cache {
     /// The routes of an application, if nothing of them has changed.
     pub(super) fn fresh(&self, app: &AppRef) -> Option<Arc<Routes>> {
         let slot = self.find(app)?;
+        slot.note();
         let is_fresh = slot.stale.is_nothing() && slot.reading.is_none();
         slot.routes.clone().filter(|_| is_fresh)
     }
@@ -112,6 +143,7 @@ impl Cache {
     /// An application, if it has not changed.
     pub(super) fn application(&self, app: &AppRef) -> Option<Arc<Application>> {
         let slot = self.find(app)?;
+        slot.note();
         let being_read = slot.reading.as_ref().is_some_and(|one| one.application);
         let routes = slot.routes.as_ref()?;
         (!slot.stale.application && !being_read).then(|| routes.app.clone())
@@ -156,6 +188,7 @@ impl Cache {
         let before = self.take(app);
         let routes = change(before);
         self.endpoints += routes.endpoints.len();
+        self.bytes += routes.bytes;
         if let Some(uid) = &routes.app.uid {
             self.by_uid.insert(uid.clone(), app);
         }
@@ -170,6 +203,7 @@ impl Cache {
     fn take(&mut self, app: AppId) -> Option<Arc<Routes>> {
         let slot = self.by_app.get_mut(&app)?;
         self.endpoints -= slot.endpoints();
+        self.bytes -= slot.bytes();
         if let Some(uid) = slot.uid() {
             self.by_uid.remove(uid);
         }
@@ -178,14 +212,35 @@ impl Cache {
 
     /// Lets go of others than this one, until there is room.
     fn make_room(&mut self, app: AppId) {
-        while self.by_app.len() >= MAX_APPLICATIONS || self.endpoints > MAX_ENDPOINTS {
-            let mut others = self.by_app.iter();
-            let Some((other, _)) = others.find(|(id, slot)| **id != app && !slot.is_in_use())
-            else {
+        while self.by_app.len() >= MAX_APPLICATIONS
+            || self.endpoints > MAX_ENDPOINTS
+            || self.bytes > self.most_bytes
+        {
+            let Some(other) = self.least_asked_for(app) else {
                 return;
             };
-            self.drop_slot(*other);
+            self.drop_slot(other);
         }
+    }
+
+    /// The next one that nobody has asked for since the search last came by.
+    fn least_asked_for(&mut self, but: AppId) -> Option<AppId> {
+        // On the first round each may have been asked for.
+        for _ in 0..2 * self.by_app.len() {
+            let beyond = self.by_app.range((Excluded(self.hand), Unbounded)).next();
+            let (id, slot) = beyond.or_else(|| self.by_app.first_key_value())?;
+            self.hand = *id;
+            if *id != but && !slot.is_in_use() && !slot.asked_for.swap(false, Relaxed) {
+                return Some(*id);
+            }
+        }
+        None
+    }
+
+    /// How many bytes are held.
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
     }
 
     fn drop_slot(&mut self, app: AppId) {

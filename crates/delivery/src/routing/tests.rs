@@ -1,6 +1,6 @@
-//! What is fresh, what is stale, and what a change in the middle of a reading does.
+//! What is fresh, what is stale, what a change in the middle of a reading does, and what is held.
 
-use ringbolt_model::{Metadata, Timestamp, Uid};
+use ringbolt_model::{Metadata, Subscription, Timestamp, Uid};
 
 use super::*;
 
@@ -40,11 +40,13 @@ fn by_id() -> AppRef {
 
 /// A cache in which the application has been read, with endpoints 2, 4 and 6.
 fn cache() -> Cache {
-    let mut cache = Cache::default();
+    let mut cache = Cache::new(usize::MAX);
     assert!(cache.begin(1.into()).all);
-    let endpoints = [2, 4, 6].map(|id| Route::new(endpoint(id))).to_vec();
-    let read = Read::All(app(Some("a")), endpoints);
-    cache.keep(1.into(), |before| read.over(before));
+    let mut routes = Routes::new(app(Some("a")));
+    for id in [2, 4, 6] {
+        routes.put(id.into(), Some(&endpoint(id)));
+    }
+    cache.keep(1.into(), |before| Read::All(routes).over(before));
     cache
 }
 
@@ -144,4 +146,104 @@ fn an_application_that_is_deleted_while_it_is_read_is_read_again() {
     drop(reader);
     cache.application_deleted(1.into());
     assert!(cache.begin(1.into()).all);
+}
+
+/// An endpoint with as many event types as there may be, each with as long a name, and none of them shared.
+fn wordy(id: u64) -> Endpoint {
+    let name = |n| format!("{id:0>100}.{n:0>100}").parse().unwrap();
+    Endpoint {
+        subscription: Subscription {
+            event_types: (0..500).map(name).collect(),
+            ..Subscription::default()
+        },
+        ..endpoint(id)
+    }
+}
+
+#[test]
+fn long_names_take_no_room() {
+    let mut routes = Routes::new(app(None));
+    for id in 0..20 {
+        routes.put(id.into(), Some(&wordy(id)));
+    }
+    assert!(routes.bytes > 20 * 500 * 16, "{}", routes.bytes);
+    assert!(routes.bytes < 20 * 9_000, "{}", routes.bytes);
+    let wanted = |event_type: &str| {
+        let targets = routes.matching(&event_type.parse().unwrap(), &[]);
+        targets.iter().map(|t| t.endpoint.raw()).collect::<Vec<_>>()
+    };
+    assert_eq!(wanted(&format!("{:0>100}.{:0>100}", 7, 499)), [7]);
+    assert_eq!(wanted(&format!("{:0>100}.{:0>100}", 7, 500)), [0; 0]);
+}
+
+#[test]
+fn what_is_replaced_or_gone_takes_nothing() {
+    let mut routes = Routes::new(app(Some("a")));
+    let empty = routes.bytes;
+    routes.put(1.into(), Some(&endpoint(1)));
+    let small = routes.bytes;
+    routes.put(1.into(), Some(&wordy(1)));
+    assert!(routes.bytes > small);
+    routes.put(1.into(), Some(&endpoint(1)));
+    assert_eq!(routes.bytes, small);
+    routes.put(1.into(), None);
+    routes.put(2.into(), None);
+    assert_eq!(routes.bytes, empty);
+    let mut larger = app(Some("a"));
+    larger.name = "x".repeat(100);
+    routes.replace(larger);
+    routes.replace(app(Some("a")));
+    assert_eq!(routes.bytes, empty);
+}
+
+/// Reads an application of one wordy endpoint into a cache.
+fn read(cache: &mut Cache, id: u64) {
+    let mut routes = Routes::new(Application {
+        id: id.into(),
+        ..app(None)
+    });
+    routes.put(id.into(), Some(&wordy(id)));
+    drop(cache.reader(id.into()));
+    cache.begin(id.into());
+    cache.keep(id.into(), |_| Arc::new(routes));
+}
+
+fn held(cache: &Cache, id: u64) -> bool {
+    cache.fresh(&AppRef::Id(id.into())).is_some()
+}
+
+#[test]
+fn what_is_held_is_bounded_by_what_it_takes() {
+    const MOST: usize = 100_000;
+    let mut cache = Cache::new(MOST);
+    for id in 1..100 {
+        read(&mut cache, id);
+        assert!(held(&cache, id), "what is needed now is held");
+        assert!(cache.bytes() <= MOST);
+    }
+    assert!(cache.bytes() > MOST / 2);
+    for id in 1..100 {
+        cache.application_deleted(id.into());
+    }
+    assert_eq!(cache.bytes(), 0);
+}
+
+#[test]
+fn who_is_asked_for_stays_and_others_make_room() {
+    let mut cache = Cache::new(100_000);
+    for id in 1..100 {
+        read(&mut cache, id);
+        assert!(held(&cache, 1));
+    }
+    assert!(!held(&cache, 50));
+}
+
+#[test]
+fn one_that_takes_more_than_all_may_is_held_alone() {
+    let mut cache = Cache::new(1);
+    for id in [1, 2] {
+        read(&mut cache, id);
+        assert!(held(&cache, id));
+    }
+    assert!(!held(&cache, 1));
 }

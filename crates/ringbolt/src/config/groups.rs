@@ -84,6 +84,9 @@ settings! {
         max_memory_bytes: Size = "delivery.max_memory_bytes", "64MiB";
         /// Deliveries held in memory while they wait; beyond it the store is the queue.
         max_memory_deliveries: NonZeroU32 = "delivery.max_memory_deliveries", "100000";
+        /// What the endpoints of applications in use may take in memory, to find those that want a message;
+        /// beyond it those of applications that send nothing are read again when they do.
+        max_routes_bytes: Size = "delivery.max_routes_bytes", "128MiB";
         /// How long an endpoint may fail without a success before it is disabled; `0s` for ever.
         disable_after: Duration = "delivery.disable_after", "5d";
         /// The User-Agent of attempts.

@@ -130,6 +130,25 @@ impl Bench {
         id
     }
 
+    /// All endpoints of an application that are there.
+    pub async fn endpoints(&self, app: AppId) -> Vec<Endpoint> {
+        let mut all = Vec::new();
+        let mut page = Page {
+            limit: 250,
+            order: Order::Ascending,
+            after: None,
+        };
+        loop {
+            let listed = self.store.endpoints(app, page.clone()).await;
+            let listed = listed.expect("endpoints are read");
+            all.extend(listed.items);
+            if listed.done {
+                return all;
+            }
+            page.after = listed.reached;
+        }
+    }
+
     /// An endpoint that is not stored.
     pub fn new_endpoint(&self, app: AppId) -> NewEndpoint {
         let endpoint = Endpoint {

@@ -89,8 +89,6 @@ pub trait Catalogue: Send + Sync {
         app: AppId,
         page: Page<EndpointId>,
     ) -> Result<Listing<Endpoint, EndpointId>, StoreError>;
-    /// All endpoints of an application, for routing.
-    async fn all_endpoints(&self, app: AppId) -> Result<Vec<Endpoint>, StoreError>;
     /// Changes an endpoint and returns it. `Conflict("uid")` if its new uid is taken.
     async fn edit_endpoint(
         &self,

@@ -85,10 +85,6 @@ impl Catalogue for SqliteStore {
             .await
     }
 
-    async fn all_endpoints(&self, app: AppId) -> Result<Vec<Endpoint>, StoreError> {
-        self.read(move |conn| endpoints::all(conn, app)).await
-    }
-
     async fn edit_endpoint(
         &self,
         app: AppId,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ringbolt_model::{AppId, Channel, DeliveryKey, Endpoint, EventTypeName, MessageId, Timestamp};
 use ringbolt_store::{
-    Catalogue as _, Deliveries as _, Log as _, ResendRefused, StoreError, Upkeep as _,
+    Catalogue as _, Deliveries as _, Log as _, Order, Page, ResendRefused, StoreError, Upkeep as _,
 };
 
 use super::Simulation;
@@ -78,9 +78,14 @@ impl Simulation {
     }
 
     fn of_app(&self, app: AppId) -> Result<Option<Vec<Endpoint>>, Broken> {
-        match self.disk.wait(self.disk.store.all_endpoints(app)) {
+        let page = Page {
+            limit: usize::MAX,
+            order: Order::Ascending,
+            after: None,
+        };
+        match self.disk.wait(self.disk.store.endpoints(app, page)) {
             Ok(_) | Err(StoreError::NotFound) if !self.apps.contains(&app) => Ok(None),
-            Ok(endpoints) => Ok(Some(endpoints)),
+            Ok(endpoints) => Ok(Some(endpoints.items)),
             Err(error) => Err(failed(error)),
         }
     }

@@ -97,28 +97,10 @@ pub(super) fn list(
     app: AppId,
     page: &Page<EndpointId>,
 ) -> Result<Listing<Endpoint, EndpointId>, Fault> {
-    list_within(conn, app, page, MOST_BYTES)
-}
-
-pub(super) fn all(conn: &Connection, app: AppId) -> Result<Vec<Endpoint>, Fault> {
-    let page = Page {
-        limit: usize::MAX,
-        order: crate::Order::Ascending,
-        after: None,
-    };
-    Ok(list_within(conn, app, &page, usize::MAX)?.items)
-}
-
-fn list_within(
-    conn: &Connection,
-    app: AppId,
-    page: &Page<EndpointId>,
-    most_bytes: usize,
-) -> Result<Listing<Endpoint, EndpointId>, Fault> {
     let mut statement = conn.prepare_cached(&list_sql(page.order))?;
     let from = beyond(page.after.map(EndpointId::raw), page.order);
     let mut rows = statement.query((to_column(app.raw()), from, one_more(page.limit)))?;
-    let bounds = (page.limit, most_bytes);
+    let bounds = (page.limit, MOST_BYTES);
     let listed = bounded_listing(&mut rows, bounds, endpoint, |endpoint| endpoint.id)?;
     Ok(listed)
 }

@@ -225,6 +225,10 @@ def test_the_breaker_opens_and_probes_and_releases_in_order():
         names = (f"app={app}", f"endpoint={endpoint}")
         opened = eventually(lambda: server.logged("breaker opened", *names), what="a line says that it has opened")
         assert len(opened) == 1 and not server.logged("breaker closed")
+        asked = datetime.now(timezone.utc)
+        listed = api.get(f"/app/{app}/endpoint/{endpoint}/msg", status=1).json()["data"]
+        for one in [api.destinations(app, waiting[-1])[endpoint], *listed]:
+            assert one["waitsFor"] == "breaker" and datetime.fromisoformat(one["nextAttempt"]) >= asked, one
         before = len(receiver.arrivals)
         receiver.answer = Reply(200)
         eventually(lambda: all(receiver.ids[m] for m in waiting) and all(

@@ -4,6 +4,7 @@ mod application;
 mod attempt;
 mod bounds;
 mod docs;
+mod due;
 mod endpoint;
 mod event_type;
 mod figures;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::due::Due;
 use crate::endpoint::EndpointOut;
 use crate::room::{Here, Room};
 use crate::status;
@@ -153,6 +154,11 @@ pub(crate) struct EndpointMessageOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     next_attempt: Option<Timestamp>,
+    /// What it waits for besides: `breaker` (the endpoint fails, and one delivery at a time probes it) or
+    /// `retry_after` (the endpoint asked to wait).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    waits_for: Option<&'static str>,
     /// Whether it waits for the endpoint to be enabled.
     parked: bool,
 }
@@ -171,13 +177,13 @@ pub(crate) struct MessageEndpointOut {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     next_attempt: Option<Timestamp>,
+    /// What it waits for besides: `breaker` (the endpoint fails, and one delivery at a time probes it) or
+    /// `retry_after` (the endpoint asked to wait).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    waits_for: Option<&'static str>,
     /// Whether it waits for the endpoint to be enabled.
     parked: bool,
-}
-
-/// When the next try is due: nothing is planned for what is parked.
-fn next_attempt(view: &DeliveryView) -> Option<Timestamp> {
-    view.next_attempt.filter(|_| !view.parked)
 }
 
 /// List the messages owed to an endpoint, newest first, with where their delivery stands.
@@ -211,13 +217,16 @@ async fn list_of_endpoint(
         .store()
         .endpoint_messages(endpoint.id, filter, turn.page())
         .await?;
+    let (lane, now) = (room.handle.lane(endpoint.id), room.now());
     let show = |(message, view): (Message, DeliveryView)| {
         let status = status::of_delivery(&view, expanded);
+        let due = Due::new(&view, lane.as_ref(), now);
         EndpointMessageOut {
             message: MessageOut::new(&message, shown),
             status: status.number,
             status_text: status.text,
-            next_attempt: next_attempt(&view),
+            next_attempt: due.at,
+            waits_for: due.waits_for,
             parked: view.parked,
         }
     };
@@ -251,13 +260,16 @@ async fn list_destinations(
         .store()
         .message_deliveries(app.id, message.id, turn.page())
         .await?;
+    let now = room.now();
     let show = |(endpoint, view): (Endpoint, DeliveryView)| {
         let status = status::of_delivery(&view, expanded);
+        let due = Due::new(&view, room.handle.lane(endpoint.id).as_ref(), now);
         MessageEndpointOut {
             endpoint: (&endpoint).into(),
             status: status.number,
             status_text: status.text,
-            next_attempt: next_attempt(&view),
+            next_attempt: due.at,
+            waits_for: due.waits_for,
             parked: view.parked,
         }
     };

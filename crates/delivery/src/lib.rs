@@ -26,7 +26,7 @@ pub use driver::Driver;
 pub use handle::{Handle, Status, UrlRefused};
 pub use http::HttpTransport;
 pub use line_limit::LineLimit;
-pub use ringbolt_engine::{Failure, Hold, LaneView, Outcome, Snapshot, Verdict};
+pub use ringbolt_engine::{Failure, Hold, LaneState, LaneView, Outcome, Snapshot, Verdict};
 pub use settings::{DriverSettings, HttpSettings, StartError, start, start_with};
 pub use transport::{Transport, Tried};
 pub use workers::WorkerView;

@@ -24,7 +24,7 @@ def said(done):
 def test_help_names_every_command():
     done = ringbolt("--help")
     assert done.returncode == 0
-    for command in ("serve", "config", "doctor", "demo", "key", "backup"):
+    for command in ("serve", "config", "doctor", "failing", "demo", "key", "backup"):
         assert command in done.stdout, command
     assert re.search(r"\d+\.\d+\.\d+", ringbolt("--version").stdout)
 
@@ -42,6 +42,41 @@ def test_the_demo_tells_the_whole_story(tmp_path):
         assert sum(word == what for word, _ in told) == expected, f"{what} in\n{done.stdout}"
     assert done.stdout.count("signature verified") == 4, "at each attempt"
     assert not list(tmp_path.iterdir()), "its store was a temporary one"
+
+
+def test_failing_names_the_endpoints_that_fail_and_why(tmp_path):
+    with Receiver(Reply(500)) as receiver, Receiver(Reply(410)) as gone, Server(tmp_path) as server:
+        api = server.api
+        settings = server.settings
+        assert "no endpoint fails" in ringbolt("failing", cwd=tmp_path, **settings).stdout
+        apps = [api.application("one"), api.application("two")]
+        failing = [api.endpoint(app, receiver.url()) for app in apps]
+        away = api.endpoint(apps[1], gone.url())
+        for app in apps:
+            api.send(app)
+        listed = eventually(lambda: complete(api, {*failing, away}), what="all three are listed")
+        for endpoint in failing:
+            one = listed[endpoint]
+            assert one["lastFailure"]["responseStatusCode"] == 500 and one["failing"]["since"] and one["pending"] == 1
+        assert listed[away]["lane"] == "disabled" and listed[away]["disabledReason"] == "gone"
+        page = api.get("/endpoint/failing", limit=2).json()
+        assert [one["id"] for one in page["data"]] == failing and not page["done"]
+        rest = api.get("/endpoint/failing", limit=2, iterator=page["iterator"]).json()
+        assert [one["id"] for one in rest["data"]] == [away] and rest["done"]
+
+        done = ringbolt("failing", cwd=tmp_path, **settings)
+        assert done.returncode == 0, said(done)
+        rows = {line.split()[1]: line.split() for line in done.stdout.splitlines()[1:]}
+        assert {endpoint: rows[endpoint][0] for endpoint in failing} == dict(zip(failing, apps))
+        assert rows[failing[0]][3:5] == ["500", "1"] and rows[away][3] == "410"
+        server.stop()
+        assert "no server runs" in said(ringbolt("failing", cwd=tmp_path, **settings))
+
+
+def complete(api, endpoints):
+    """Those that are listed as failing, by id, if they are all of these with their latest failure."""
+    listed = {one["id"]: one for one in api.get("/endpoint/failing").json()["data"]}
+    return listed if listed.keys() == endpoints and all("lastFailure" in one for one in listed.values()) else None
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 mod asker;
 mod checked;
 mod example;
+mod failing;
 mod headers;
 mod secret;
 mod shape;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Room>> {
             headers::set_headers,
             headers::patch_headers
         ))
+        .routes(routes!(failing::list_failing))
         .routes(routes!(stats::get_stats))
         .routes(routes!(stats::recover))
         .routes(routes!(example::send_example))

@@ -58,6 +58,15 @@ Examples:
 The URL gets one POST, the way an endpoint would.")]
     Doctor(DoctorArgs),
 
+    /// Lists the endpoints of all applications that fail now: since when, why, how much waits
+    #[command(after_help = "\
+Examples:
+  ringbolt failing
+  ringbolt failing --config /etc/ringbolt.toml
+
+Asks the running server. Those that have failed for longest come first.")]
+    Failing(Settings),
+
     /// Makes, lists and revokes API keys
     #[command(
         subcommand,

@@ -4,5 +4,6 @@ pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod failing;
 pub(crate) mod key;
 pub(crate) mod serve;

@@ -55,6 +55,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(settings) => commands::serve::run(settings),
         Command::Config(args) => commands::config::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
+        Command::Failing(settings) => commands::failing::run(settings),
         Command::Key(command) => commands::key::run(command),
         Command::Backup(args) => commands::backup::run(args),
         Command::Demo => commands::demo::run(),

@@ -15,8 +15,8 @@ use self::applications::{
 use self::endpoints::{
     a_page_of_endpoints_is_bounded_in_bytes, a_uid_names_one_endpoint_of_its_application,
     an_endpoint_is_disabled_once, an_endpoint_is_found_as_it_was_stored,
-    endpoints_of_an_application_are_bounded, how_long_an_endpoint_fails_is_kept,
-    secrets_and_headers_are_edited,
+    endpoints_of_an_application_are_bounded, endpoints_that_fail_are_listed_across_applications,
+    how_long_an_endpoint_fails_is_kept, secrets_and_headers_are_edited,
 };
 use self::event_types::{
     a_page_of_event_types_is_bounded_in_bytes, event_types_are_archived_and_come_back,
@@ -40,6 +40,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         secrets_and_headers_are_edited,
         an_endpoint_is_disabled_once,
         how_long_an_endpoint_fails_is_kept,
+        endpoints_that_fail_are_listed_across_applications,
         event_types_are_archived_and_come_back,
         event_types_are_listed_by_name,
         a_page_of_event_types_is_bounded_in_bytes,

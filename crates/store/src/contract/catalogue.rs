@@ -127,6 +127,12 @@ pub trait Catalogue: Send + Sync {
         endpoint: EndpointId,
         failing: Option<Failing>,
     ) -> Result<(), StoreError>;
+    /// Endpoints of all applications, by id, that are failing or were disabled for answering 410. A page ends
+    /// early rather than be very long.
+    async fn failing_endpoints(
+        &self,
+        page: Page<EndpointId>,
+    ) -> Result<Listing<Endpoint, EndpointId>, StoreError>;
 
     /// Stores a new event type. An archived one of the same name is replaced;
     /// `Conflict("name")` if one exists that is not archived.

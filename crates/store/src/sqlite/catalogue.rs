@@ -145,6 +145,13 @@ impl Catalogue for SqliteStore {
             .await
     }
 
+    async fn failing_endpoints(
+        &self,
+        page: Page<EndpointId>,
+    ) -> Result<Listing<Endpoint, EndpointId>, StoreError> {
+        self.read(move |conn| endpoints::failing(conn, &page)).await
+    }
+
     async fn create_event_type(&self, event_type: EventType) -> Result<(), StoreError> {
         self.write(move |tx| event_types::create(tx, &event_type))
             .await
@@ -188,7 +195,7 @@ impl Catalogue for SqliteStore {
 /// are walked in the order of their table, from its beginning if the list begins there.
 #[cfg(test)]
 pub(in crate::sqlite) fn lists() -> Vec<(String, &'static [&'static str])> {
-    let of = |order: Order, compare: &str| -> [(String, &'static [&'static str]); 4] {
+    let of = |order: Order, compare: &str| -> [(String, &'static [&'static str]); 5] {
         let event_type: &[&str] = match compare {
             ">" => &["SEARCH event_type USING PRIMARY KEY (name>?)"],
             _ => &["SEARCH event_type USING PRIMARY KEY (name<?)"],
@@ -199,6 +206,7 @@ pub(in crate::sqlite) fn lists() -> Vec<(String, &'static [&'static str])> {
                 &["USING INDEX application_live (id"],
             ),
             (endpoints::list_sql(order), &["endpoint_by_app (app_id=?"]),
+            (endpoints::failing_sql(order), &["endpoint_failing (id"]),
             (event_types::list_sql(order, false), &["SCAN event_type"]),
             (event_types::list_sql(order, true), event_type),
         ]

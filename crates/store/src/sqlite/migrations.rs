@@ -31,6 +31,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_tags",
         sql: include_str!("../../migrations/sqlite/0004_tags.sql"),
     },
+    Migration {
+        name: "0005_failing",
+        sql: include_str!("../../migrations/sqlite/0005_failing.sql"),
+    },
 ];
 
 const RECORD: &str = "CREATE TABLE migration (

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ringbolt_model::endpoint::{Disabled, Failing};
 use ringbolt_model::{
-    AppId, CustomHeaders, DisableReason, EndpointSecrets, Metadata, Secret, SignatureHeaders,
-    Subscription, Timestamp,
+    AppId, CustomHeaders, DisableReason, EndpointId, EndpointSecrets, Metadata, Secret,
+    SignatureHeaders, Subscription, Timestamp,
 };
 
 use super::{name, uid};
@@ -239,4 +239,57 @@ pub(super) async fn how_long_an_endpoint_fails_is_kept(bench: &Bench) {
         bench.store.keep_failing(bench.ids.next(now), None).await,
         Ok(())
     );
+}
+
+pub(super) async fn endpoints_that_fail_are_listed_across_applications(bench: &Bench) {
+    let mut all = Vec::new();
+    for _ in 0..2 {
+        let app = bench.app().await;
+        for _ in 0..3 {
+            all.push((app, bench.endpoint(app).await));
+        }
+    }
+    let failing = Some(Failing {
+        since: bench.now(),
+        last: bench.now(),
+        messages: 1,
+        warned: 0,
+        warned_at: [None; 3],
+        disables_at: None,
+    });
+    for at in [0, 2, 3, 5] {
+        let kept = bench.store.keep_failing(all[at].1, failing).await;
+        assert_eq!(kept, Ok(()));
+    }
+    let disable = |at: usize, reason| bench.store.disable_endpoint(all[at].1, reason, bench.now());
+    assert_eq!(disable(1, DisableReason::Gone).await, Ok(true));
+    assert_eq!(disable(4, DisableReason::Manual).await, Ok(true));
+    let well = bench.store.keep_failing(all[2].1, None).await;
+    assert_eq!(well, Ok(()));
+    let (app, deleted) = all[3];
+    let gone = bench.store.delete_endpoint(app, EndpointRef::Id(deleted));
+    assert_eq!(gone.await, Ok(deleted));
+    let wanted = [all[0].1, all[1].1, all[5].1];
+    assert_eq!(listed(bench, Order::Ascending).await, wanted);
+    let mut backwards = listed(bench, Order::Descending).await;
+    backwards.reverse();
+    assert_eq!(backwards, wanted);
+}
+
+/// The endpoints that fail, read two at a time.
+async fn listed(bench: &Bench, order: Order) -> Vec<EndpointId> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = Page {
+            limit: 2,
+            order,
+            after,
+        };
+        let listing = bench.store.failing_endpoints(page).await.expect("a page");
+        found.extend(listing.items.iter().map(|endpoint| endpoint.id));
+        if listing.done {
+            return found;
+        }
+        after = listing.reached;
+    }
 }

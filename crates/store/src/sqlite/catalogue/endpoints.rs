@@ -105,6 +105,27 @@ pub(super) fn list(
     Ok(listed)
 }
 
+pub(super) fn failing_sql(order: Order) -> String {
+    let (compare, order) = direction(order);
+    format!(
+        "SELECT {ENDPOINT_COLUMNS} FROM endpoint e INDEXED BY endpoint_failing \
+         WHERE e.deleted_at IS NULL AND (e.failing IS NOT NULL OR e.disabled_reason = 'gone') \
+         AND e.id {compare} ?1 ORDER BY e.id {order} LIMIT ?2"
+    )
+}
+
+pub(super) fn failing(
+    conn: &Connection,
+    page: &Page<EndpointId>,
+) -> Result<Listing<Endpoint, EndpointId>, Fault> {
+    let mut statement = conn.prepare_cached(&failing_sql(page.order))?;
+    let from = beyond(page.after.map(EndpointId::raw), page.order);
+    let mut rows = statement.query((from, one_more(page.limit)))?;
+    let bounds = (page.limit, MOST_BYTES);
+    let listed = bounded_listing(&mut rows, bounds, endpoint, |endpoint| endpoint.id)?;
+    Ok(listed)
+}
+
 pub(super) fn edit(
     conn: &Connection,
     app: AppId,

@@ -1,0 +1,168 @@
+//! Which endpoints of all applications fail now: since when, why, and how much waits for them.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use ringbolt_delivery::{LaneState, LaneView};
+use ringbolt_gate::openapi::Problems;
+use ringbolt_gate::page::{OrderParams, PageParams};
+use ringbolt_gate::{Answer, Caller, Permission, Problem, Query, Turn};
+use ringbolt_model::{AppId, Attempt, Endpoint, EndpointId, Timestamp};
+use ringbolt_store::{AttemptFilter, Listing, Order, Page, StatusFilter, StoreError};
+use serde::Serialize;
+
+use super::EndpointOut;
+use crate::room::{Here, Room};
+
+/// What waits is counted among the messages of this long, as in an endpoint's statistics.
+const COUNTED: Duration = Duration::from_secs(28 * 24 * 3600);
+
+/// An endpoint that fails.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FailingEndpointOut {
+    #[serde(flatten)]
+    endpoint: EndpointOut,
+    /// The application that owns it.
+    #[schema(value_type = String)]
+    app_id: AppId,
+    /// What its lane is doing: `idle`, `active`, `waiting_for_rate`, `held` (it asked to wait), `breaker_open` or
+    /// `disabled`.
+    lane: &'static str,
+    /// When the next try is due, if one is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
+    next_attempt: Option<Timestamp>,
+    /// Deliveries that wait for it, of messages of the last 28 days.
+    pending: i64,
+    /// Its latest failure, unless that is past retention.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_failure: Option<LastFailureOut>,
+}
+
+/// How an attempt failed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct LastFailureOut {
+    /// When it ended.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// The word for what went wrong: `status`, `dns`, `refused`, `tls`, `timeout`, …
+    failure: &'static str,
+    /// The status of the answer; 0 if there was none.
+    response_status_code: u16,
+    /// More about what went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    detail: Option<String>,
+}
+
+impl LastFailureOut {
+    fn new(attempt: Attempt) -> Option<Self> {
+        Some(Self {
+            at: attempt.id.time(),
+            failure: attempt.failure?.as_str(),
+            response_status_code: attempt.status,
+            detail: attempt.detail.map(String::from),
+        })
+    }
+}
+
+/// List the endpoints that fail, of all applications.
+///
+/// Those that have failed since their last success, and those that were disabled for it or for answering 410,
+/// in the order in which they were created.
+#[utoipa::path(
+    get,
+    path = "/api/v1/endpoint/failing",
+    tag = "Endpoint",
+    operation_id = "v1.endpoint.list-failing",
+    params(PageParams, OrderParams),
+    responses((status = 200, description = "A page of the list", body = Answer<FailingEndpointOut>), Problems)
+)]
+pub(super) async fn list_failing(
+    State(room): Here,
+    caller: Caller,
+    query: Query,
+) -> Result<Json<Answer<FailingEndpointOut>>, Problem> {
+    // Metrics say how many fail; this says which.
+    caller.must(Permission::Observe)?;
+    let turn = Turn::<EndpointId>::asked(&query, Order::Ascending)?;
+    let found = room.store().failing_endpoints(turn.page()).await?;
+    let mut items = Vec::with_capacity(found.items.len());
+    for endpoint in found.items {
+        items.push((endpoint.id, looked_up(&room, &endpoint).await?));
+    }
+    let found = Listing {
+        items,
+        reached: found.reached,
+        done: found.done,
+    };
+    Ok(Json(turn.answer(found, |(id, _)| *id, |(_, out)| out)))
+}
+
+async fn looked_up(room: &Room, endpoint: &Endpoint) -> Result<FailingEndpointOut, StoreError> {
+    let now = room.now();
+    let counts = room
+        .store()
+        .endpoint_counts(endpoint.id, now - COUNTED, now)
+        .await?;
+    let lane = room.handle.lane(endpoint.id);
+    let (lane, next_attempt) = standing(endpoint, lane.as_ref(), now);
+    Ok(FailingEndpointOut {
+        endpoint: endpoint.into(),
+        app_id: endpoint.app,
+        lane,
+        next_attempt,
+        pending: counts.pending,
+        last_failure: last_failure(room, endpoint.id).await?,
+    })
+}
+
+async fn last_failure(
+    room: &Room,
+    endpoint: EndpointId,
+) -> Result<Option<LastFailureOut>, StoreError> {
+    let filter = AttemptFilter {
+        status: Some(StatusFilter::Fail),
+        ..AttemptFilter::default()
+    };
+    let latest = Page {
+        limit: 1,
+        order: Order::Descending,
+        after: None,
+    };
+    let found = room.store().endpoint_attempts(endpoint, filter, latest);
+    Ok(found
+        .await?
+        .items
+        .into_iter()
+        .next()
+        .and_then(LastFailureOut::new))
+}
+
+/// What its lane is doing, and when it tries next.
+fn standing(
+    endpoint: &Endpoint,
+    lane: Option<&LaneView>,
+    now: Timestamp,
+) -> (&'static str, Option<Timestamp>) {
+    let Some(lane) = lane.filter(|_| endpoint.disabled.is_none()) else {
+        let idle = endpoint.disabled.is_none();
+        return (if idle { "idle" } else { "disabled" }, None);
+    };
+    match lane.state {
+        LaneState::Idle => ("idle", lane.next_due),
+        LaneState::Active => ("active", lane.next_due),
+        LaneState::WaitingForRate => ("waiting_for_rate", lane.next_due),
+        LaneState::Held => ("held", lane.held_until),
+        // With a probe under way the next one depends on what comes of it.
+        LaneState::Broken => (
+            "breaker_open",
+            Some(lane.next_probe.unwrap_or(now).max(now)),
+        ),
+        LaneState::Disabled => ("disabled", None),
+    }
+}

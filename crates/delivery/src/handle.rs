@@ -202,7 +202,7 @@ impl Handle {
         Status {
             store: self.0.store.health(),
             lanes: self.0.look(ringbolt_engine::Engine::snapshot),
-            workers: self.0.workers.view(),
+            workers: self.0.workers.view(self.0.store.workers()),
             pending_rows: self.0.pending.load(Relaxed),
             unwritten: self.0.unwritten.load(Relaxed),
             stopping: self.0.stopping(),
@@ -212,6 +212,15 @@ impl Handle {
     /// Notes what a background worker is doing that others than the machine run, for operators.
     pub fn note_worker(&self, name: &'static str, state: &str) {
         self.0.workers.note(name, state);
+    }
+
+    /// The same of one that tells when it is asked.
+    pub fn ask_worker(
+        &self,
+        name: &'static str,
+        state: impl Fn() -> String + Send + Sync + 'static,
+    ) {
+        self.0.workers.ask(name, Box::new(state));
     }
 
     /// Figures of the machine and its store, as Prometheus reads them.

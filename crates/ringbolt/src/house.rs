@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::first_start::{self, AdminToken, Secrets};
 use crate::front::Inbound;
+use crate::server::Watch;
 use crate::wiring;
 
 /// How often it is noted when API keys were last used.
@@ -25,6 +26,7 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 /// Everything behind the door.
 pub(crate) struct House {
     store: Arc<SqliteStore>,
+    handle: Handle,
     driver: Driver,
     api: Api,
     admin_token: AdminToken,
@@ -59,15 +61,27 @@ impl House {
         )?;
         let (background, closing) = (TaskTracker::new(), CancellationToken::new());
         background.spawn(note_uses(api.clone(), handle.clone(), closing.clone()));
-        background.spawn(write_revocations(api.clone(), handle, closing.clone()));
+        background.spawn(write_revocations(
+            api.clone(),
+            handle.clone(),
+            closing.clone(),
+        ));
         Ok(Self {
             store,
+            handle,
             driver,
             api,
             admin_token,
             background,
             closing,
         })
+    }
+
+    /// Operators see the door's tasks among the workers.
+    pub(crate) fn show(&self, door: Watch) {
+        let sweep = door.clone();
+        self.handle.ask_worker(DOOR, move || door.accepting());
+        self.handle.ask_worker(SWEEP, move || sweep.sweeping());
     }
 
     /// The token in force.
@@ -116,6 +130,8 @@ fn unusable_key(config: &Config, secrets: &Secrets, why: &OpenError) -> anyhow::
 /// The names by which operators know the workers here.
 const KEY_USES: &str = "key-uses";
 const REVOCATIONS: &str = "revocations";
+const DOOR: &str = "door";
+const SWEEP: &str = "door-sweep";
 
 const RESTING: &str = "resting";
 const STOPPED: &str = "stopped";

@@ -136,6 +136,14 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
+    /// What the door's tasks are doing, for operators.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch {
+            registry: Arc::clone(&self.registry),
+            closing: self.closing.clone(),
+        }
+    }
+
     /// Takes no more connections, lets every request in flight be answered, and waits for that no
     /// longer than `grace`. Says whether all ended by themselves.
     pub(crate) async fn close(self, grace: Duration) -> bool {
@@ -145,6 +153,28 @@ impl Serving {
         let ended = timeout(grace, self.tracker.wait()).await.is_ok();
         self.registry.close_all();
         ended
+    }
+}
+
+/// Sees what the door's tasks are doing.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    registry: Arc<Registry>,
+    closing: CancellationToken,
+}
+
+impl Watch {
+    /// Of the one that takes connections.
+    pub(crate) fn accepting(&self) -> String {
+        match self.closing.is_cancelled() {
+            true => "closing".to_owned(),
+            false => "accepting".to_owned(),
+        }
+    }
+
+    /// Of the one that looks once a second which connections have had their time.
+    pub(crate) fn sweeping(&self) -> String {
+        format!("last looked {} s ago", self.registry.unswept().as_secs())
     }
 }
 

@@ -22,7 +22,7 @@ pub use log::{
     AttemptFilter, Counts, DeliveryView, Log, MessageFilter, MessageRef, StatusClass, StatusFilter,
 };
 pub use page::{Listing, Order, Page};
-pub use upkeep::{Distribution, Health, Sizes, Tidied, Unwritable, Upkeep};
+pub use upkeep::{Distribution, Health, Sizes, Tidied, Unwritable, Upkeep, Working};
 
 /// Why the store did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

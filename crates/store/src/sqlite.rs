@@ -1,6 +1,7 @@
 //! The contract on SQLite: one thread writes, a few read.
 
 mod accept;
+mod activity;
 mod answers;
 mod backup;
 mod catalogue;

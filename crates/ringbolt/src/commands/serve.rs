@@ -78,6 +78,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             }
         }
     };
+    house.show(serving.watch());
     tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
     remind_of_the_key(&secrets);
     tell_of_a_new_token(&secrets, house.admin_token());

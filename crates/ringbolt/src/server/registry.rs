@@ -142,6 +142,12 @@ impl Registry {
         self.tell_all(Order::Close);
     }
 
+    /// How long ago the limits were last looked at.
+    pub(super) fn unswept(&self) -> Duration {
+        let swept = Duration::from_secs(self.all.seconds().into());
+        self.began.elapsed().saturating_sub(swept)
+    }
+
     /// How many connections could make room.
     #[cfg(test)]
     pub(super) fn spare(&self) -> usize {

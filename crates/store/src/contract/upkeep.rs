@@ -96,6 +96,15 @@ impl Distribution {
     }
 }
 
+/// A thread of the store, or a few that do the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Working {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is doing.
+    pub state: String,
+}
+
 /// Keeping the store in order.
 #[async_trait]
 pub trait Upkeep: Send + Sync {
@@ -110,6 +119,8 @@ pub trait Upkeep: Send + Sync {
     fn health(&self) -> Health;
     /// How large it is.
     fn sizes(&self) -> Sizes;
+    /// What its threads are doing.
+    fn workers(&self) -> Vec<Working>;
     /// Encrypts what older encryption keys encrypted with the first one; returns how many were left
     /// to do before this step. Bounded, to be called until it returns 0.
     async fn reencrypt(&self) -> Result<usize, StoreError>;

@@ -42,6 +42,9 @@ impl std::fmt::Debug for Line {
 #[derive(Default)]
 struct State {
     reads: VecDeque<Read>,
+    /// How many threads there are that have not ended, and how many of them wait for a read.
+    threads: usize,
+    resting: usize,
     closing: bool,
 }
 
@@ -49,11 +52,15 @@ impl Readers {
     /// Starts `count` threads (at least one) that read the file.
     pub(super) fn start(path: &Path, count: usize) -> Result<Self, OpenError> {
         let line = Arc::<Line>::default();
+        line.state.lock().threads = count.max(1);
         let start = |number: usize| {
             let (line, path) = (Arc::clone(&line), path.to_owned());
             thread::Builder::new()
                 .name(format!("store-read-{number}"))
-                .spawn(move || serve(&line, &path))
+                .spawn(move || {
+                    let _end = Present(&line);
+                    serve(&line, &path);
+                })
                 .map_err(OpenError::Thread)
         };
         let threads = (0..count.max(1)).map(start).collect::<Result<_, _>>()?;
@@ -82,6 +89,17 @@ impl Readers {
         });
         self.line.push(read);
         answered.await.map_err(|_| closed())?
+    }
+
+    /// What the threads are doing, in words.
+    pub(super) fn activity(&self) -> String {
+        let state = self.line.state.lock();
+        let (threads, waiting) = (state.threads, state.reads.len());
+        if threads == 0 {
+            return "stopped".into();
+        }
+        let reading = threads - state.resting;
+        format!("{reading} of {threads} threads read, {waiting} reads wait")
     }
 
     /// Ends the threads after what they are doing.
@@ -118,8 +136,19 @@ impl Line {
             if let Some(read) = state.reads.pop_front() {
                 return Some(read);
             }
+            state.resting += 1;
             self.wake.wait(&mut state);
+            state.resting -= 1;
         }
+    }
+}
+
+/// That a thread is there; when this is dropped it has ended, whichever way.
+struct Present<'a>(&'a Line);
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().threads -= 1;
     }
 }
 

@@ -19,7 +19,7 @@ use super::retention::Retention;
 use super::retention::budget::Budget;
 use super::retention::stale::{self, StaleAnswers};
 use super::{SqliteStore, backup, fold, recent_keys};
-use crate::{Health, Sizes, StoreError, Tidied, Upkeep};
+use crate::{Health, Sizes, StoreError, Tidied, Upkeep, Working};
 
 /// Free pages are given back to the system beyond this many, and beyond this part of the file; fewer
 /// are soon needed again.
@@ -74,14 +74,17 @@ impl Upkeep for SqliteStore {
 
     async fn backup(&self, to: PathBuf) -> Result<(), StoreError> {
         let (answer, answered) = oneshot::channel();
-        let from = self.path.clone();
+        let (from, shared) = (self.path.clone(), Arc::clone(&self.shared));
         let failed = |error| StoreError::Unavailable(format!("cannot start a thread: {error}"));
         // A thread of its own: a copy takes long, and readers must not wait for it.
         std::thread::Builder::new()
             .name("store-backup".into())
             .spawn(move || {
                 // Whoever asked may have gone; the copy is complete all the same.
-                let _gone = answer.send(backup::copy(&from, &to));
+                shared.activity.backups.fetch_add(1, Relaxed);
+                let copied = backup::copy(&from, &to);
+                shared.activity.backups.fetch_sub(1, Relaxed);
+                let _gone = answer.send(copied);
             })
             .map_err(failed)?;
         let ended = || StoreError::Unavailable("the copy has ended unfinished".into());
@@ -102,6 +105,24 @@ impl Upkeep for SqliteStore {
         }
     }
 
+    fn workers(&self) -> Vec<Working> {
+        let activity = &self.shared.activity;
+        let worker = |name, state: &str| Working {
+            name,
+            state: state.to_owned(),
+        };
+        let mut workers = vec![
+            worker("store-write", self.writing()),
+            worker("store-read", &self.readers.activity()),
+            worker("store-copy", activity.copier.words("copying the log")),
+        ];
+        let copies = activity.backups.load(Relaxed);
+        if copies > 0 {
+            workers.push(worker("store-backup", &format!("{copies} copies are made")));
+        }
+        workers
+    }
+
     async fn reencrypt(&self) -> Result<usize, StoreError> {
         loop {
             let place = self.tidying.reencrypt.lock().clone();
@@ -119,6 +140,15 @@ impl Upkeep for SqliteStore {
 }
 
 impl SqliteStore {
+    /// What the writer is doing. One that fails is between two tries for nearly all of the time.
+    fn writing(&self) -> &'static str {
+        let writer = &self.shared.activity.writer;
+        if !writer.has_ended() && !self.shared.health().writable {
+            return "failed, trying again";
+        }
+        writer.words("writing")
+    }
+
     async fn tidy_rows(&self, now: Timestamp) -> Result<Tidied, StoreError> {
         let tidying = Arc::clone(&self.tidying);
         let (clock, kept_for) = (Arc::clone(&self.settings.clock), self.settings.retention);

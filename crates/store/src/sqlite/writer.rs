@@ -72,6 +72,8 @@ impl Writer {
     }
 
     fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let _end = shared.activity.writer.until_its_end();
         let mut last = 0;
         loop {
             if self.pause.is_zero() {
@@ -83,7 +85,9 @@ impl Writer {
                 self.shared.queue.take_now(&mut self.batch);
             }
             last = self.batch.len();
+            shared.activity.writer.begin();
             self.write_batch();
+            shared.activity.writer.rest();
             if !self.pause.is_zero() && self.shared.queue.is_closing() {
                 break;
             }

@@ -139,10 +139,13 @@ impl Drop for Copier {
 }
 
 fn run(turns: &Turns, shared: &Shared, file: &File) {
+    let _end = shared.activity.copier.until_its_end();
     while turns.wait() {
+        shared.activity.copier.begin();
         if let Err(fault) = passes(shared, file) {
             tracing::debug!(?fault, "the log was not copied");
         }
+        shared.activity.copier.rest();
         turns.pass_to(Turn::Writer);
     }
 }

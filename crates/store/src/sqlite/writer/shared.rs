@@ -9,6 +9,7 @@ use ringbolt_model::Clock;
 use rusqlite::Connection;
 
 use super::meter::Meter;
+use crate::sqlite::activity::Activity;
 use crate::sqlite::fold::Watermarks;
 use crate::sqlite::open::SqliteSettings;
 use crate::sqlite::place::Place;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(in crate::sqlite) recent_keys: RecentKeys,
     /// What the writer has done since start.
     pub(crate) meter: Meter,
+    /// What the threads are doing.
+    pub(in crate::sqlite) activity: Activity,
     trouble: Mutex<Option<(Unwritable, String)>>,
     troubled: AtomicBool,
     #[cfg(test)]
@@ -55,6 +58,7 @@ impl Shared {
             watermarks: Watermarks::default(),
             recent_keys: RecentKeys::default(),
             meter: Meter::default(),
+            activity: Activity::default(),
             trouble: Mutex::default(),
             troubled: AtomicBool::new(false),
             #[cfg(test)]

@@ -245,6 +245,14 @@ def test_an_answer_before_the_body_keeps_the_connection_or_says_that_it_ends(ser
                 return
 
 
+@pytest.mark.parametrize("path", ["/api/v1/app", "/api/v1/app/x/msg"])
+def test_nobody_waits_for_the_body_of_somebody_unknown(path):
+    head = b"POST %s HTTP/1.1\r\nhost: x\r\nauthorization: Bearer wrong\r\ncontent-length: 100\r\n\r\n" % path.encode()
+    with Server(API__BODY_TIMEOUT="1h") as server:
+        answer = exchange(server, head, end=False)
+    assert answer.startswith(b"HTTP/1.1 401 "), answer
+
+
 def test_two_tokens_in_one_request_are_refused(server):
     again = b"authorization: Bearer %s\r\n" % ADMIN_TOKEN.encode()
     for second in (again, b"authorization: Bearer other\r\n"):

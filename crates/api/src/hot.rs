@@ -19,7 +19,7 @@ use percent_encoding::percent_decode_str;
 use ringbolt_gate::answered::RouteAsked;
 use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::{
-    Caller, ClientAddress, Faults, Permission, Problem, Query, body, both, dress, idempotency,
+    Caller, ClientAddress, Faults, Permission, Problem, Query, body, both, dress, idempotency, rest,
 };
 use ringbolt_model::Application;
 use ringbolt_store::IdempotencyKey;
@@ -107,7 +107,7 @@ where
             answer
         }
         Err(problem) => {
-            body::drain(sent, &parts.headers).await;
+            rest::drain(sent, &parts.headers).await;
             let mut answer = problem.render();
             answer.extensions_mut().insert(RouteAsked(ROUTE.into()));
             if let Some(caller) = caller {

@@ -6,10 +6,10 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use ringbolt_gate::answered::with_route;
 use ringbolt_gate::auth::require_token;
-use ringbolt_gate::body::read_small;
 use ringbolt_gate::dress::{cors, dressed};
 use ringbolt_gate::idempotency::{Idempotency, once};
 use ringbolt_gate::problem::Problem;
+use ringbolt_gate::rest::read_rest;
 use ringbolt_gate::tidy::to_its_end;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
@@ -76,7 +76,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
         router = router.layer(cors);
     }
     router
-        .layer(from_fn(read_small))
+        .layer(from_fn(read_rest))
         .layer(from_fn_with_state(room.ids.clone(), dressed))
         .layer(from_fn_with_state(room.clone(), counted))
 }

@@ -5,10 +5,7 @@ use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use http::header::EXPECT;
 use http::request::Parts;
@@ -26,11 +23,6 @@ use crate::{Faults, depth};
 pub const MOST: usize = 1024 * 1024;
 /// How much of a body that is too large is still read, so that its sender comes to read the answer.
 const DRAINED: usize = 64 * 1024 * 1024;
-/// How large a body can be to be read before it is known whether it is wanted.
-const SMALL: u64 = 16 * 1024;
-/// How long what was answered already is still read.
-const COURTESY: Duration = Duration::from_secs(2);
-
 /// With this a server ends a body that takes too long to arrive; how long that is, it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooSlow;
@@ -86,49 +78,6 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
         path.map(|Path(segments)| Self(segments))
             .map_err(|_| Problem::no_such_path())
     }
-}
-
-/// Reads a small body before anything else. A server closes a connection on which it has answered a
-/// request without reading it, and a client that has not noticed trips over that with its next one.
-pub async fn read_small(request: Request, next: Next) -> Response {
-    if !small(request.body(), request.headers()) {
-        return next.run(request).await;
-    }
-    let (parts, body) = request.into_parts();
-    match read(body, &parts.headers, MOST).await {
-        Ok(bytes) => {
-            next.run(Request::from_parts(parts, Body::from(bytes)))
-                .await
-        }
-        Err(problem) => problem.into_response(),
-    }
-}
-
-/// The same for what was answered already: reads the rest of a body, and keeps nothing of it. What is
-/// too large or too slow for that ends with its connection.
-pub async fn drain<B>(mut body: B, headers: &HeaderMap)
-where
-    B: http_body::Body<Data = Bytes> + Unpin,
-{
-    if headers.contains_key(EXPECT) {
-        return;
-    }
-    let discard = async {
-        let mut size = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            size += frame.data_ref().map_or(0, Bytes::len);
-            if size > MOST {
-                break;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(COURTESY, discard).await;
-}
-
-/// Whether a body has a small, known size and is on its way.
-fn small<B: http_body::Body>(body: &B, headers: &HeaderMap) -> bool {
-    let size = body.size_hint().exact();
-    size.is_some_and(|size| (1..=SMALL).contains(&size)) && !headers.contains_key(EXPECT)
 }
 
 /// Reads a whole body of at most `limit` bytes.

@@ -14,6 +14,7 @@ pub mod page;
 pub mod patch;
 pub mod problem;
 pub mod query;
+pub mod rest;
 pub mod shape;
 pub mod tidy;
 pub mod token;

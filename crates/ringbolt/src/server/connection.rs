@@ -15,6 +15,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ringbolt_gate::Problem;
+use ringbolt_gate::rest::drain;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -215,14 +216,20 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
             let turn = turn(turns).await;
             let limit = registry.limits.body;
             let request = request.map(|body| RequestBody::new(body, limit, &in_flight.0));
-            let refusable = has_no_effect(request.method());
-            let answer = front.answer(request, peer).await;
-            let held = held(answer, &registry, &in_flight.0, turn, refusable);
-            Ok(held.unwrap_or_else(|| {
+            let refuse = || {
                 let refusal = no_room(&in_flight.0);
                 front.refused(refusal.status(), peer);
                 refusal
-            }))
+            };
+            if registry.is_crowded() {
+                let (head, body) = request.into_parts();
+                drain(body, &head.headers).await;
+                return Ok(refuse());
+            }
+            let refusable = has_no_effect(request.method());
+            let answer = front.answer(request, peer).await;
+            let held = held(answer, &registry, &in_flight.0, turn, refusable);
+            Ok(held.unwrap_or_else(refuse))
         })
     }
 }

@@ -126,9 +126,17 @@ impl Registry {
     /// answers may hold, connections whose clients take nothing make room. Says whether it fits.
     pub(super) fn hold(&self, activity: &Arc<Activity>, bytes: usize) -> (Share, bool) {
         let share = Share::new(activity, bytes);
-        let beyond = self.all.beyond();
-        let fits = beyond == 0 || self.connected.lock().end_stuck(self.all.seconds(), beyond);
-        (share, fits)
+        (share, self.makes_room(self.all.beyond()))
+    }
+
+    /// Whether answers hold so much that nothing is to be done which must be answered: what has an effect
+    /// is answered wherever there is no room left.
+    pub(super) fn is_crowded(&self) -> bool {
+        !self.makes_room(self.all.far_beyond())
+    }
+
+    fn makes_room(&self, bytes: usize) -> bool {
+        bytes == 0 || self.connected.lock().end_stuck(self.all.seconds(), bytes)
     }
 
     /// Lets every connection answer what is in flight and end.

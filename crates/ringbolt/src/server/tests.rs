@@ -22,6 +22,7 @@ use super::*;
 struct Echo {
     held: CancellationToken,
     long: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
 }
 
 /// The size of a long answer.
@@ -42,6 +43,10 @@ impl Front for Echo {
             Ok(body) => Response::new(Full::new(body.to_bytes())),
             Err(_) => status(StatusCode::REQUEST_TIMEOUT),
         }
+    }
+
+    fn refused(&self, _: StatusCode, _: Peer) {
+        self.refused.fetch_add(1, Relaxed);
     }
 }
 
@@ -331,9 +336,9 @@ async fn tls_stream(
 }
 
 /// Sends as many requests for long answers in one go, and reads nothing.
-async fn asks_and_does_not_read(address: SocketAddr, requests: usize) -> TcpStream {
+async fn asks_and_does_not_read(address: SocketAddr, method: &str, requests: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let requests = "GET /long HTTP/1.1\r\nhost: x\r\n\r\n".repeat(requests);
+    let requests = format!("{method} /long HTTP/1.1\r\nhost: x\r\n\r\n").repeat(requests);
     stream.write_all(requests.as_bytes()).await.unwrap();
     stream
 }
@@ -348,7 +353,7 @@ async fn answers_that_nobody_reads_hold_no_more_than_they_may() {
     let (address, serving, _) = open(limits);
     let mut deaf = Vec::new();
     for _ in 0..20 {
-        deaf.push(asks_and_does_not_read(address, 5).await);
+        deaf.push(asks_and_does_not_read(address, "GET", 5).await);
         let held = serving.registry.unread();
         assert!(held <= limits.unread + MUCH, "{held} bytes");
     }
@@ -389,13 +394,49 @@ async fn what_had_an_effect_is_answered_also_where_answers_have_no_room() {
 }
 
 #[tokio::test]
+async fn nothing_more_is_done_while_answers_hold_twice_what_they_may() {
+    let limits = Limits {
+        connections: 100,
+        unread: 2 * MUCH,
+        ..LIMITS
+    };
+    let door = Door::open("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, echo) = (door.address(), Echo::default());
+    let (done, refused) = (Arc::clone(&echo.long), Arc::clone(&echo.refused));
+    let serving = door.serve(echo, limits, None);
+    let mut deaf = Vec::new();
+    for _ in 0..20 {
+        deaf.push(asks_and_does_not_read(address, "POST", 1).await);
+    }
+    wait_until(|| {
+        let held = serving.registry.unread();
+        assert!(held <= 2 * limits.unread + 2 * MUCH, "{held} bytes");
+        done.load(Relaxed) + refused.load(Relaxed) == 20
+    })
+    .await;
+    // Whoever reads is served: the others make room.
+    let request = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    let served = async {
+        let mut answer = String::new();
+        while !answer.starts_with("HTTP/1.1 200") {
+            answer = exchange(address, request).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 200") || code_of(&answer) == "unavailable",
+                "{answer}"
+            );
+        }
+    };
+    timeout(Duration::from_secs(120), served).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_taken_in_time_ends_its_connection() {
     let limits = Limits {
         answer: Duration::from_secs(2),
         ..LIMITS
     };
     let (address, serving, _) = open(limits);
-    let mut slow = asks_and_does_not_read(address, 1).await;
+    let mut slow = asks_and_does_not_read(address, "GET", 1).await;
     wait_until(|| serving.registry.unread() > 0).await;
     let mut byte = [0];
     let until_the_end = async {

@@ -52,6 +52,11 @@ impl All {
         self.bytes.load(Relaxed).saturating_sub(self.most)
     }
 
+    /// How many bytes there are too many even where what had an effect has had its answer.
+    pub(super) fn far_beyond(&self) -> usize {
+        self.beyond().saturating_sub(self.most)
+    }
+
     fn slot(&self) -> usize {
         (self.seconds() / self.period % PERIODS) as usize
     }

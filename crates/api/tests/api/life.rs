@@ -287,3 +287,32 @@ async fn statistics_and_recovery_have_windows() {
         .until(&path, |all| all["data"][0]["status"] == 0)
         .await;
 }
+
+#[tokio::test]
+async fn endpoints_keep_event_types_that_are_archived() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let body = json!({"name": "old.type", "description": "d"});
+    house.admin("POST /event-type", body).await.expect(201);
+    let body = json!({"url": house.url, "eventTypes": ["old.type"]});
+    let create = format!("POST /app/{app}/endpoint");
+    let made = house.admin(&create, body.clone()).await.expect(201);
+    let at = format!("/app/{app}/endpoint/{}", text(&made["id"]));
+    let archived = house
+        .admin("DELETE /event-type/old.type", Value::Null)
+        .await;
+    assert_eq!(archived.status, 204);
+    let read = house.admin(&format!("GET {at}"), Value::Null).await;
+    assert_eq!(read.expect(200)["eventTypes"], json!(["old.type"]));
+    let written = house.admin(&format!("PUT {at}"), body).await.expect(200);
+    assert_eq!(written["eventTypes"], json!(["old.type"]));
+    let sent = json!({"eventType": "old.type", "payload": {}});
+    let sent = house.admin(&format!("POST /app/{app}/msg"), sent).await;
+    let what = format!(
+        "GET /app/{app}/msg/{}/endpoint",
+        text(&sent.expect(202)["id"])
+    );
+    house
+        .until(&what, |owed| owed["data"][0]["status"] == 0)
+        .await;
+}

@@ -5,5 +5,6 @@ mod description;
 mod errors;
 mod house;
 mod life;
+mod portals;
 mod repeats;
 mod surface;

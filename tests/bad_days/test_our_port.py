@@ -80,11 +80,22 @@ def test_what_a_proxy_could_read_otherwise_is_refused(server, name):
     assert said["code"] == "bad_request" and said["detail"], answer
 
 
+def test_of_an_absolute_target_the_path_counts_whatever_the_host_is(server, app):
+    close = b"host: other.example\r\nconnection: close\r\n"
+    health = b"GET http://one.example/api/v1/health/ HTTP/1.1\r\n" + close + b"\r\n"
+    assert exchange(server, health, end=False).startswith(b"HTTP/1.1 200 ")
+    body = b'{"eventType": "a.b", "payload": {}}'
+    message = POST.replace(b" /api/v1/app ", b" http://one.example/api/v1/app/%s/msg " % app.encode()).replace(b"host: x\r\n", close)
+    message += b"content-length: %d\r\n\r\n%s" % (len(body), body)
+    assert exchange(server, message, end=False).startswith(b"HTTP/1.1 202 ")
+
+
 def test_what_the_door_refuses_itself_is_said_in_json(server):
     for data, status in (
         (b"garbage\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x: y\r\n" * 101 + b"\r\n", 431),
         (b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 100_000, 431),
+        (b"GET /unknown HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 100_000 + b"\r\n\r\n", 431),
     ):
         answer = exchange(server, data, end=False)
         assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]

@@ -14,6 +14,9 @@ const LOCAL_SUFFIXES: &[&str] = &[
     "lan",
     "home.arpa",
     "onion",
+    // What a cluster calls its services, where its domain is not `cluster.local`.
+    "svc",
+    "cluster",
 ];
 
 /// What must be settled on the raw text: the parser deletes TAB, CR and LF, trims spaces, reads a

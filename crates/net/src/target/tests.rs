@@ -121,6 +121,9 @@ fn local_names_are_refused_with_or_without_a_trailing_dot() {
         "printer.local",
         "metadata.google.internal",
         "router.home.arpa",
+        "hooks.shop.svc",
+        "hooks.shop.svc.cluster",
+        "hooks.shop.svc.cluster.local",
         "intranet",
         "db",
     ] {

@@ -26,12 +26,11 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::{Activity, Order};
 use super::answer::Answer;
 use super::body::RequestBody;
+use super::judge::LONGEST_HEAD;
 use super::own_words;
 use super::registry::{Place, Registry};
 use super::watched::Watched;
 
-/// The longest head of a request; a longer one is answered 431.
-const LONGEST_HEAD: usize = 64 << 10;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 64;
 /// How many of them may be waiting for, or be, a long answer; the others wait for their turn.
@@ -206,7 +205,7 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
         if self.turns.is_none()
             && let Err(fault) = self.activity.next_head()
         {
-            let answer = last(Problem::bad_request("bad_request", fault.detail()));
+            let answer = last(fault.problem());
             front.refused(answer.status(), peer);
             let answer = answer.map(|body| Answer::small(body, &self.activity));
             return Box::pin(std::future::ready(Ok(answer)));

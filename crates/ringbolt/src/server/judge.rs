@@ -6,6 +6,10 @@
 //! the bytes on their way to it, by a grammar that leaves no choice. What is no plain request is not
 //! counted, and what is not counted is refused.
 
+use ringbolt_gate::Problem;
+
+use super::own_words;
+
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -25,11 +29,22 @@ pub(super) enum Fault {
     Encoding,
     /// What came before it did not say clearly where it ended.
     Unclear,
+    /// A `Host` that is no host with or without a port (RFC 9112 §3.2).
+    BadHost,
+    /// More bytes than [`LONGEST_HEAD`].
+    TooLong,
 }
 
 impl Fault {
     /// For the client.
-    pub(super) const fn detail(self) -> &'static str {
+    pub(super) fn problem(self) -> Problem {
+        match self {
+            Self::TooLong => own_words::head_too_large(),
+            _ => Problem::bad_request("bad_request", self.detail()),
+        }
+    }
+
+    const fn detail(self) -> &'static str {
         match self {
             Self::BareLineFeed => "a line of the head does not end with CR and LF",
             Self::Folded => "a line of the head begins with white space",
@@ -39,12 +54,15 @@ impl Fault {
             Self::LengthAndEncoding => "there are both Content-Length and Transfer-Encoding",
             Self::Encoding => "the only Transfer-Encoding that is taken is `chunked`, once",
             Self::Unclear => "it is not clear where the request before this one ended",
+            Self::BadHost => "the Host header is no host, or no host and port",
+            Self::TooLong => "the head is too long",
         }
     }
 }
 
-/// The longest line that is kept while it is not complete; hyper refuses longer heads.
-const LONGEST_LINE: usize = 128 << 10;
+/// The longest head of a request, in bytes. hyper's own limit is on what it reads before it has a whole
+/// head, so that it takes a longer one when that comes in large pieces.
+pub(super) const LONGEST_HEAD: usize = 64 << 10;
 
 /// What the next bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +86,7 @@ enum Next {
 /// What the lines of a head have said so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct Head {
+    bytes: usize,
     demands_host: bool,
     has_host: bool,
     length: Option<u64>,
@@ -137,8 +156,8 @@ impl Judge {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if self.begun.len() + bytes.len() > LONGEST_LINE {
-            self.next = Next::Unknown;
+        if self.begun.len() + bytes.len() > LONGEST_HEAD {
+            self.refuse(Fault::TooLong);
             self.begun = Vec::new();
         } else {
             self.begun.extend_from_slice(bytes);
@@ -164,6 +183,7 @@ impl Judge {
             Next::FirstLine if line.is_empty() => {}
             Next::FirstLine => {
                 self.head = Head {
+                    bytes: line.len() + 2,
                     demands_host: !line.ends_with(b" HTTP/1.0"),
                     ..Head::default()
                 };
@@ -206,12 +226,17 @@ impl Judge {
 impl Head {
     /// Takes a line of the head. Only those that say where the request ends, or whom it is for, matter.
     fn take(&mut self, line: &[u8]) -> Result<(), Fault> {
+        self.bytes += line.len() + 2;
+        // The empty line at the end is one more.
+        if self.bytes + 2 > LONGEST_HEAD {
+            return Err(Fault::TooLong);
+        }
         match line.first() {
             Some(b' ' | b'\t') => Err(Fault::Folded),
-            Some(b'h' | b'H') if named(line, b"host:").is_some() => {
-                let second = std::mem::replace(&mut self.has_host, true);
-                if second { Err(Fault::TwoHosts) } else { Ok(()) }
-            }
+            Some(b'h' | b'H') => match named(line, b"host:") {
+                Some(value) => self.take_host(value),
+                None => Ok(()),
+            },
             Some(b'c' | b'C') => match named(line, b"content-length:") {
                 Some(value) => self.take_length(value),
                 None => Ok(()),
@@ -221,6 +246,20 @@ impl Head {
                 None => Ok(()),
             },
             _ => Ok(()),
+        }
+    }
+
+    /// No route and no address depends on it, so a request whose target is absolute is answered by that,
+    /// whatever stands here (RFC 9112 §3.2.2).
+    fn take_host(&mut self, value: &[u8]) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.has_host, true) {
+            return Err(Fault::TwoHosts);
+        }
+        let fit = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte);
+        if value.iter().all(fit) {
+            Ok(())
+        } else {
+            Err(Fault::BadHost)
         }
     }
 

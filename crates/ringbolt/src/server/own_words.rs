@@ -31,11 +31,7 @@ pub(super) async fn head_came_late<S: AsyncWrite + Unpin>(mut stream: S) {
 /// gives without a word. `start` is the start of its answer.
 pub(super) fn instead_of(start: &[u8]) -> Vec<u8> {
     written(&match status(start) {
-        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => Problem::new(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "head_too_large",
-            "the head of the request is larger than 64 KiB or has more than 100 headers",
-        ),
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => head_too_large(),
         Some(StatusCode::URI_TOO_LONG) => Problem::new(
             StatusCode::URI_TOO_LONG,
             "uri_too_long",
@@ -43,6 +39,15 @@ pub(super) fn instead_of(start: &[u8]) -> Vec<u8> {
         ),
         _ => Problem::bad_request("bad_request", "this is no HTTP request"),
     })
+}
+
+/// 431.
+pub(super) fn head_too_large() -> Problem {
+    Problem::new(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "head_too_large",
+        "the head of the request is larger than 64 KiB or has more than 100 headers",
+    )
 }
 
 /// The status of an answer, by its start.

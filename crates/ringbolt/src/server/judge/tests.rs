@@ -43,8 +43,30 @@ fn plain_requests_are_followed_one_behind_the_other() {
             1,
         ),
         ("GET / HTTP/1.1\r\nHost: x\r\n", 0),
+        (
+            "GET http://x/ HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n",
+            1,
+        ),
+        ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 1),
     ] {
         assert_eq!(judged(bytes), (heads, None), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_head_may_be_so_long_and_no_longer() {
+    let head = |bytes: usize, lines: usize| {
+        let frame = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".len() + lines * "a: \r\n".len();
+        let value = "v".repeat((bytes - frame) / lines);
+        let more = "v".repeat((bytes - frame) % lines);
+        let lines = format!("a: {value}\r\n").repeat(lines - 1) + &format!("a: {value}{more}\r\n");
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{lines}\r\n")
+    };
+    for lines in [1, 7] {
+        assert_eq!(head(LONGEST_HEAD, lines).len(), LONGEST_HEAD);
+        assert_eq!(judged(&head(LONGEST_HEAD, lines)), (1, None));
+        let longer = head(LONGEST_HEAD + 1, lines);
+        assert_eq!(judged(&longer), (0, Some(Fault::TooLong)));
     }
 }
 
@@ -60,6 +82,9 @@ fn what_can_be_read_in_two_ways_is_no_plain_request() {
             Fault::Folded,
         ),
         ("GET / HTTP/1.1\r\nA: b\r\n\r\n", Fault::NoHost),
+        ("GET / HTTP/1.1\r\nHost: x y\r\n\r\n", Fault::BadHost),
+        ("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", Fault::BadHost),
+        ("GET / HTTP/1.1\r\nHost: x/y\r\n\r\n", Fault::BadHost),
         (
             "GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
             Fault::TwoHosts,

@@ -354,6 +354,7 @@ def test_a_request_that_fails_is_one_line_in_the_log(tmp_path):
             (line,) = eventually(lambda: _lines(server, id=answer.headers["x-request-id"]), what=route)
             assert (line["status"], line["route"], line["key"], line["level"]) == (answer.status_code, route, key, "INFO"), line
             assert line["method"] == answer.request.method and line["duration"], line
+            assert line["code"] == answer.json()["code"], line
         assert not _lines(server, id="well")
         assert made["token"] not in server.log()
 

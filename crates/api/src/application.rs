@@ -173,6 +173,7 @@ async fn upsert(
     match room.handle.application(&named).await {
         Ok(app) => {
             caller.must_reach(app.id, &segment)?;
+            may_be_called(caller, &app, wanted.uid.as_ref())?;
             let (now, uid) = (room.now(), wanted.uid.clone());
             let app = edit(&room, app.id, uid, move |app| wanted.replace(app, now)).await?;
             Ok((StatusCode::OK, Json((&app).into())))
@@ -209,9 +210,21 @@ async fn patch(
         .await?;
     let (input, faults) = input.open();
     let (change, now) = (input.check(faults)?, room.now());
+    may_be_called(caller, &app, change.uid())?;
     let uid = change.uid().cloned();
     let app = edit(&room, app.id, uid, move |app| change.apply(app, now)).await?;
     Ok(Json((&app).into()))
+}
+
+/// Passes if the caller may give this uid. Uids are unique among all applications: whether one is taken would
+/// tell a key of one application whom else the server works for.
+fn may_be_called(caller: Caller, app: &Application, uid: Option<&Uid>) -> Result<(), Problem> {
+    if caller.app.is_none() || uid.is_none() || uid == app.uid.as_ref() {
+        return Ok(());
+    }
+    Err(Problem::forbidden(
+        "this token is limited to one application and may not give it another uid; it takes a token that is not limited to one",
+    ))
 }
 
 async fn edit(

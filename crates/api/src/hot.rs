@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use percent_encoding::percent_decode_str;
 use ringbolt_gate::answered::RouteAsked;
@@ -148,7 +148,11 @@ where
     let with_content = with_content(parts.uri.query());
     let (with_content, key) = both(with_content, idempotency::key_of(&parts.headers))?;
 
-    let sent = body::read(sent, &parts.headers, room.settings.body_limit()).await?;
+    let sent = body::read(sent, &parts.headers, room.settings.body_limit()).await;
+    let sent = sent.map_err(|problem| match problem.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => message_in::too_large(room.settings.max_payload),
+        _ => problem,
+    })?;
     let mut around = Around {
         json: &room.json,
         max_payload: room.settings.max_payload,

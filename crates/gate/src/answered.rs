@@ -12,6 +12,10 @@ use http::StatusCode;
 #[derive(Debug, Clone)]
 pub struct RouteAsked(pub Cow<'static, str>);
 
+/// The word for programs that a failure has.
+#[derive(Debug, Clone, Copy)]
+pub struct Code(pub &'static str);
+
 /// Whether an answer is one that the log speaks of.
 #[must_use]
 pub fn is_failure(status: StatusCode) -> bool {

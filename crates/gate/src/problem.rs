@@ -171,7 +171,7 @@ impl Problem {
     /// 413, naming the limit in bytes.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
-        let detail = format!("at most {limit} bytes are possible");
+        let detail = format!("the body may have at most {limit} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
     }
 
@@ -257,6 +257,13 @@ impl Problem {
         self
     }
 
+    /// The same with another sentence.
+    #[must_use]
+    pub fn saying(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// The status.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -285,6 +292,9 @@ impl Problem {
         };
         let mut answer = http::Response::new(Bytes::from(body.to_string()));
         *answer.status_mut() = self.status;
+        answer
+            .extensions_mut()
+            .insert(crate::answered::Code(self.code));
         let headers = answer.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(seconds) = self.retry_after {

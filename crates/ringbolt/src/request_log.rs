@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Method, Response, StatusCode};
 use ringbolt_delivery::LineLimit;
 use ringbolt_gate::Caller;
-use ringbolt_gate::answered::{RouteAsked, is_failure};
+use ringbolt_gate::answered::{Code, RouteAsked, is_failure};
 use ringbolt_gate::dress::REQUEST_ID;
 use tokio::time::Instant;
 
@@ -66,14 +66,16 @@ fn failed<B>(method: &Method, duration: Duration, answer: &Response<B>) {
     let (id, status) = (id(answer), answer.status().as_u16());
     let route = answer.extensions().get::<RouteAsked>();
     let route = route.map_or("none", |route| &*route.0);
+    let code = answer.extensions().get::<Code>();
+    let code = code.map_or("none", |code| code.0);
     let key = match answer.extensions().get::<Caller>().map(|caller| caller.key) {
         None => "none".to_owned(),
         Some(None) => "admin token".to_owned(),
         Some(Some(key)) => key.to_string(),
     };
     if answer.status().is_server_error() {
-        tracing::warn!(id, %method, route, status, ?duration, key, "a request failed");
+        tracing::warn!(id, %method, route, status, code, ?duration, key, "a request failed");
     } else {
-        tracing::info!(id, %method, route, status, ?duration, key, "a request was refused");
+        tracing::info!(id, %method, route, status, code, ?duration, key, "a request was refused");
     }
 }

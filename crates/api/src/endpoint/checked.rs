@@ -257,7 +257,8 @@ fn check_uid(faults: &mut Faults, text: &str) -> Option<Uid> {
 
 fn check_channels(faults: &mut Faults, given: &[String]) -> BTreeSet<Channel> {
     if !(1..=CHANNELS).contains(&given.len()) {
-        faults.add("channels", format!("must be 1 to {CHANNELS}"));
+        let what = format!("must be 1 to {CHANNELS}; null, or leaving it out, means every message");
+        faults.add("channels", what);
         return BTreeSet::new();
     }
     each(faults, "channels", given)

@@ -244,7 +244,7 @@ impl MessageIn<'_> {
         let others = [self.payload_text.is_some(), self.payload_base64.is_some()];
         let given = usize::from(raw.is_some() || self.payload.is_some());
         if given + others.iter().filter(|is| **is).count() != 1 {
-            let what = "one of payload, payloadText and payloadBase64 is required";
+            let what = "exactly one of payload, payloadText and payloadBase64 is required";
             faults.add("payload", what);
             return Ok(None);
         }
@@ -295,9 +295,15 @@ impl MessageIn<'_> {
     }
 }
 
+/// 413 for whoever sends a message.
+pub(super) fn too_large(most: usize) -> Problem {
+    let detail = format!("`payload` may have at most {most} bytes: the setting `api.max_payload`");
+    Problem::too_large(most).saying(detail)
+}
+
 fn within(bytes: usize, most: usize) -> Result<(), Problem> {
     if bytes > most {
-        Err(Problem::too_large(most))
+        Err(too_large(most))
     } else {
         Ok(())
     }

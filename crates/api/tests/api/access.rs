@@ -114,6 +114,30 @@ async fn a_key_of_one_application_reaches_no_other() {
 }
 
 #[tokio::test]
+async fn a_key_of_one_application_does_not_learn_the_uids_of_others() {
+    let house = House::new().await;
+    for uid in ["own", "taken"] {
+        let body = json!({"name": "n", "uid": uid});
+        house.admin("POST /app", body).await.expect(201);
+    }
+    let key = json!({"name": "a", "role": "admin", "appId": "own"});
+    let key = house.key(key).await;
+    for method in ["PUT", "PATCH"] {
+        let call = async |uid: &str| {
+            let body = json!({"name": "other", "uid": uid});
+            house.ask(&key, &format!("{method} /app/own"), body).await
+        };
+        let told = call("taken").await.expect(403);
+        assert_eq!(told, call("free").await.expect(403), "{method}");
+        assert_eq!(call("own").await.expect(200)["name"], "other", "{method}");
+    }
+    let missing = |uid: &str| (format!("PUT /app/{uid}"), json!({"name": "n"}));
+    for (what, body) in [missing("taken"), missing("free")] {
+        house.ask(&key, &what, body).await.expect(404);
+    }
+}
+
+#[tokio::test]
 async fn a_sender_sends_and_creates_on_the_way() {
     let house = House::new().await;
     let sender = house.key(json!({"name": "s", "role": "sender"})).await;

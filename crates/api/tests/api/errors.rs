@@ -461,3 +461,23 @@ async fn headers_that_are_too_much_together_change_nothing() {
     let other = json!({"headers": {"x-5": long, "x-4": null}});
     house.admin(&format!("PATCH {at}"), other).await.expect(204);
 }
+
+#[tokio::test]
+async fn errors_name_the_way_out() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let told = async |what: &str, body: Value| {
+        let what = format!("POST /app/{app}/{what}");
+        faults(&house.admin(&what, body).await.expect(422))
+    };
+    let body = json!({"url": house.url, "channels": []});
+    let (field, what) = told("endpoint", body).await.remove(0);
+    assert_eq!(field, "body.channels");
+    assert!(what.contains("null, or leaving it out"), "{what}");
+    let two = json!({"eventType": "a.b", "payload": {}, "payloadText": "x"});
+    for body in [two, json!({"eventType": "a.b"})] {
+        let (field, what) = told("msg", body).await.remove(0);
+        assert_eq!(field, "body.payload");
+        assert!(what.starts_with("exactly one of"), "{what}");
+    }
+}

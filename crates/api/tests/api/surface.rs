@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::house::{ADMIN, House, request};
+use crate::house::{ADMIN, House, request, text};
 
 #[tokio::test]
 async fn a_slash_at_the_end_changes_nothing() {
@@ -162,6 +162,9 @@ async fn limits_answer_and_harm_nothing() {
             .await
             .expect(413);
         assert_eq!(answer["code"], "payload_too_large");
+        let detail = text(&answer["detail"]);
+        let way_out = ["`payload`", "1048576 bytes", "`api.max_payload`"];
+        assert!(way_out.iter().all(|word| detail.contains(word)), "{detail}");
     }
     house
         .send(send("[".repeat(128) + &"]".repeat(128)))

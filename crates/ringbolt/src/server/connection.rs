@@ -20,7 +20,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::{Activity, Order};
@@ -82,8 +82,13 @@ pub(super) async fn serve_tls<F: Front>(
     front: Arc<F>,
     config: Arc<ServerConfig>,
 ) {
+    let end = Instant::now() + place.limits().head;
+    if timeout_at(end, speaks_plain_http(&stream)).await == Ok(true) {
+        front.refused(StatusCode::BAD_REQUEST, Peer { address: peer });
+        return own_words::plain_to_tls(stream).await;
+    }
     let handshake = TlsAcceptor::from(config).accept(stream);
-    match timeout(place.limits().head, handshake).await {
+    match timeout_at(end, handshake).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             many_at_once(stream, peer, &place, front).await;
         }
@@ -91,6 +96,14 @@ pub(super) async fn serve_tls<F: Front>(
         Ok(Err(why)) => tracing::debug!(%peer, error = %why, "TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
     }
+}
+
+/// Whether a client begins as no TLS client does, and as every HTTP request does: with a capital letter. Its
+/// bytes stay where they are.
+async fn speaks_plain_http(stream: &TcpStream) -> bool {
+    let mut first = [0];
+    let peeked = stream.peek(&mut first).await;
+    peeked.is_ok() && first[0].is_ascii_uppercase()
 }
 
 /// HTTP/1.1.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 use ringbolt_gate::Problem;
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 /// How long a client that is sent away may take to hear why.
@@ -24,6 +24,19 @@ pub(super) async fn head_came_late<S: AsyncWrite + Unpin>(mut stream: S) {
         stream.shutdown().await
     };
     // Who does not listen is not told.
+    let _ = timeout(COURTESY, said).await;
+}
+
+/// Tells a client that it speaks in plain to a port that speaks TLS, and hangs up.
+pub(super) async fn plain_to_tls<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let detail = "this port speaks TLS: ask it with https://";
+    let words = written(&Problem::bad_request("bad_request", detail));
+    let said = async {
+        stream.write_all(&words).await?;
+        stream.shutdown().await?;
+        // What is left unread when a connection closes can cost its client the answer.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
     let _ = timeout(COURTESY, said).await;
 }
 

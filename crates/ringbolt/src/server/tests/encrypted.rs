@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn tls_is_served_with_the_newest_certificate_in_the_files() {
+async fn tls_is_served_with_the_newest_certificate_in_the_files_and_plain_http_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (
         folder.path().join("cert.pem"),
@@ -24,6 +24,10 @@ async fn tls_is_served_with_the_newest_certificate_in_the_files() {
             .await
             .starts_with("HTTP/1.1 200")
     );
+    let plain = exchange(address, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(plain.starts_with("HTTP/1.1 400 "), "{plain}");
+    assert!(plain.contains("https://"), "{plain}");
+    assert_eq!(code_of(&plain), "bad_request");
     write();
     certificates.read_again().unwrap();
     assert!(

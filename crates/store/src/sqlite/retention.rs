@@ -22,7 +22,7 @@ use budget::Budget;
 use endpoints::Tombstones;
 use keys::OldKeys;
 use leftovers::Leftovers;
-use messages::OldMessages;
+use messages::{OldContent, OldMessages};
 
 /// How many kinds of work there are. They take turns, so that none keeps another waiting for ever.
 const JOBS: usize = 7;
@@ -31,6 +31,7 @@ const JOBS: usize = 7;
 #[derive(Debug, Default)]
 pub(in crate::sqlite) struct Retention {
     turn: usize,
+    content: OldContent,
     messages: OldMessages,
     tombstones: Tombstones,
     leftovers: Leftovers,
@@ -92,7 +93,7 @@ impl Retention {
         bounds: &Bounds,
     ) -> rusqlite::Result<()> {
         match job {
-            0 => messages::expire_content(tx, budget, bounds),
+            0 => self.content.expire(tx, budget, bounds),
             1 => self.messages.remove(tx, budget, bounds),
             2 => messages::remove_attempts(tx, budget, bounds),
             3 => self.tombstones.walk(tx, budget, bounds),

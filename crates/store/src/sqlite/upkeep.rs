@@ -152,7 +152,7 @@ impl SqliteStore {
     async fn tidy_rows(&self, now: Timestamp) -> Result<Tidied, StoreError> {
         let tidying = Arc::clone(&self.tidying);
         let (clock, kept_for) = (Arc::clone(&self.settings.clock), self.settings.retention);
-        self.write(move |tx| {
+        let written = self.write(move |tx| {
             let mut budget = Budget::new(&*clock);
             let more = tidying
                 .retention
@@ -163,8 +163,13 @@ impl SqliteStore {
                 expired: budget.expired,
                 more,
             })
-        })
-        .await
+        });
+        let written = written.await;
+        if written.is_err() {
+            // What was done is undone, so the walks are not where they believe to be.
+            *self.tidying.retention.lock() = Retention::default();
+        }
+        written
     }
 
     async fn tidy_answers(&self, now: Timestamp) -> Result<Tidied, StoreError> {

@@ -8,12 +8,16 @@ use ringbolt_model::{Clock, Timestamp};
 const TIME: Duration = Duration::from_millis(8);
 /// How many rows a step touches at most, whatever the clock says.
 const ROWS: usize = 2_000;
+/// How many bytes of content a step overwrites at most, give or take one message: they are written again
+/// by the commit, which no clock is looked at in.
+const BYTES: usize = 1 << 20;
 
 /// What is left for a step to do.
 pub(in crate::sqlite) struct Budget<'a> {
     clock: &'a dyn Clock,
     until: Timestamp,
     rows: usize,
+    bytes: usize,
     /// How many unfinished deliveries ended because their content's time was over.
     pub(in crate::sqlite) expired: usize,
 }
@@ -25,6 +29,7 @@ impl<'a> Budget<'a> {
             clock,
             until: clock.steady() + TIME,
             rows: ROWS,
+            bytes: BYTES,
             expired: 0,
         }
     }
@@ -39,9 +44,14 @@ impl<'a> Budget<'a> {
         self.rows = self.rows.saturating_sub(rows);
     }
 
+    /// Notes that content of so many bytes was overwritten.
+    pub(in crate::sqlite) fn overwrite(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
     /// Whether anything is left.
     pub(in crate::sqlite) fn is_left(&self) -> bool {
-        self.rows > 0 && self.clock.steady() < self.until
+        self.rows > 0 && self.bytes > 0 && self.clock.steady() < self.until
     }
 
     /// How many rows were removed or rewritten.
@@ -91,5 +101,15 @@ mod tests {
             budget.spend(budget.part());
         }
         assert_eq!((budget.spent(), budget.part()), (ROWS, 0));
+    }
+
+    #[test]
+    fn a_step_ends_when_it_has_overwritten_enough() {
+        let clock = crate::conformance::StillClock;
+        let mut budget = Budget::new(&clock);
+        budget.overwrite(BYTES - 1);
+        assert!(budget.is_left());
+        budget.overwrite(10 * BYTES);
+        assert!(!budget.is_left());
     }
 }

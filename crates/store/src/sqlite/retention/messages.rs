@@ -11,8 +11,8 @@ use crate::sqlite::counts::Tallies;
 use crate::sqlite::log::expunge::overwriting;
 use crate::sqlite::log::rows::{reason_column, targets, to_column};
 
-pub(super) const EXPIRED_CONTENT: &str = "SELECT id, targets FROM message INDEXED BY message_by_expiry \
-    WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1";
+pub(super) const EXPIRED_CONTENT: &str = "SELECT id, targets, ifnull(length(payload), 0) \
+    FROM message INDEXED BY message_by_expiry WHERE expires_at <= ?1 ORDER BY expires_at LIMIT 1";
 pub(super) const OLDEST: &str = "SELECT id, EXISTS (SELECT 1 FROM open_message o WHERE o.id = m.id), \
     targets FROM message m NOT INDEXED WHERE m.id > ?1 AND m.id < ?2 AND m.id <= ?3 ORDER BY m.id LIMIT 1";
 pub(super) const TO_BE_TRIED: &str = "SELECT 1 FROM delivery d JOIN endpoint e ON e.id = d.endpoint_id \
@@ -25,43 +25,83 @@ pub(super) const ITS_ATTEMPTS: &str = "SELECT id, endpoint_id FROM attempt INDEX
 pub(super) const UNFOLDED_ATTEMPT: &str = "SELECT 1 FROM attempt INDEXED BY attempt_by_message \
     WHERE message_id = ?1 AND id > ?2 LIMIT 1";
 
-/// Removes the content of messages that asked for it to go earlier than retention says. Deliveries
-/// that are unfinished by then have failed.
-pub(super) fn expire_content(
-    tx: &Connection,
-    budget: &mut Budget<'_>,
-    bounds: &Bounds,
-) -> rusqlite::Result<()> {
-    while budget.is_left() {
-        let now = bounds.now.as_micros();
-        let found = tx
-            .prepare_cached(EXPIRED_CONTENT)?
-            .query_row([now], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
-            })
-            .optional()?;
-        let Some((message, owed)) = found else {
-            return Ok(());
-        };
-        let ended = end_deliveries(tx, message, &owed)?;
-        let mut row = tx
-            .prepare_cached("UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1")?;
-        overwriting(tx, || row.execute([message]))?;
-        budget.expired += ended;
-        budget.spend(1 + ended + owed.len() / 64);
-    }
-    Ok(())
+/// The walk through content whose time is over earlier than retention says. Deliveries that are
+/// unfinished by then have failed.
+#[derive(Debug, Default)]
+pub(super) struct OldContent {
+    /// A message, and how many bytes of its targets have no unfinished delivery any more.
+    ended: (i64, usize),
 }
 
-/// Ends the pending deliveries of a message as failed, and counts them so.
-fn end_deliveries(tx: &Connection, message: i64, owed: &[u8]) -> rusqlite::Result<usize> {
+impl OldContent {
+    pub(super) fn expire(
+        &mut self,
+        tx: &Connection,
+        budget: &mut Budget<'_>,
+        bounds: &Bounds,
+    ) -> rusqlite::Result<()> {
+        while budget.is_left() {
+            let now = bounds.now.as_micros();
+            let found = tx
+                .prepare_cached(EXPIRED_CONTENT)?
+                .query_row([now], |row| {
+                    Ok((
+                        row.get(0)?,
+                        row.get::<_, Vec<u8>>(1)?,
+                        row.get::<_, i64>(2)?,
+                    ))
+                })
+                .optional()?;
+            let Some((message, owed, bytes)) = found else {
+                return Ok(());
+            };
+            if !self.end_deliveries(tx, budget, message, &owed)? {
+                return Ok(());
+            }
+            let mut row = tx.prepare_cached(
+                "UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1",
+            )?;
+            overwriting(tx, || row.execute([message]))?;
+            budget.spend(1);
+            budget.overwrite(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+        Ok(())
+    }
+
+    /// Ends the pending deliveries of a message as failed, and counts them so. Of many targets some are
+    /// dealt with in this step, others in the next; says whether that were all.
+    fn end_deliveries(
+        &mut self,
+        tx: &Connection,
+        budget: &mut Budget<'_>,
+        message: i64,
+        owed: &[u8],
+    ) -> rusqlite::Result<bool> {
+        if self.ended.0 != message {
+            self.ended = (message, 0);
+        }
+        while self.ended.1 < owed.len() {
+            if !budget.is_left() {
+                return Ok(false);
+            }
+            let from = self.ended.1;
+            let part = &owed[from..owed.len().min(from + PART)];
+            budget.expired += end_part(tx, message, part)?;
+            budget.spend(part.len() / 8);
+            self.ended.1 += part.len();
+        }
+        Ok(true)
+    }
+}
+
+fn end_part(tx: &Connection, message: i64, part: &[u8]) -> rusqlite::Result<usize> {
     let mut statement = tx.prepare_cached(
         "UPDATE delivery SET state = 2, reason = ?3 \
          WHERE endpoint_id = ?1 AND message_id = ?2 AND state = 0",
     )?;
     let mut tallies = Tallies::default();
     let mut ended = 0;
-    for endpoint in targets(owed).map(to_column) {
+    for endpoint in targets(part).map(to_column) {
         let reason = reason_column(FinalReason::Expired);
         if statement.execute([endpoint, message, reason])? > 0 {
             tallies.of(endpoint, message).fail += 1;

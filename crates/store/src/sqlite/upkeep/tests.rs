@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringbolt_model::AppId;
+use ringbolt_model::{AppId, EndpointId, MessageId};
 
 use super::super::tests::{KEY, TempStore, settings};
 use crate::conformance::{Bench, START};
@@ -207,4 +207,79 @@ async fn a_step_is_bounded_and_free_pages_are_given_back() {
         "{before} to {after}, {free} free"
     );
     assert_eq!(store.sizes().free, u64::try_from(free * size).unwrap());
+}
+
+/// Accepts a message to so many endpoints, all of whose deliveries have rows; its content goes at once.
+async fn accept_fleeting(bench: &Bench, app: AppId, bytes: usize, endpoints: u64) -> MessageId {
+    let mut message = bench.message(app);
+    message.payload = Some(vec![b'1'; bytes].into());
+    message.expires_at = Some(bench.now());
+    let id = message.id;
+    let stored: Vec<_> = (1..=endpoints).map(EndpointId::from).collect();
+    let accept = Accept {
+        stored: stored.as_slice().into(),
+        ..bench.to_accept(message, &[])
+    };
+    bench.accept(accept).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_step_overwrites_a_bounded_part_of_what_has_expired() {
+    let bench = Bench::on(TempStore::new()).await;
+    let app = bench.app().await;
+    let mut messages = Vec::new();
+    for _ in 0..4 {
+        messages.push(accept_fleeting(&bench, app, 1 << 20, 0).await);
+    }
+    let mut steps = 0;
+    loop {
+        let tidied = bench.store.tidy(bench.now()).await.unwrap();
+        steps += 1;
+        let mut left = 0;
+        for message in &messages {
+            let found = bench
+                .store
+                .message(app, MessageRef::Id(*message), true)
+                .await;
+            left += usize::from(found.unwrap().payload.is_some());
+        }
+        assert!(left + steps >= messages.len(), "{left} after {steps}");
+        assert!(left == 0 || tidied.more);
+        if !tidied.more {
+            break;
+        }
+    }
+    assert!(steps >= messages.len());
+}
+
+#[tokio::test]
+async fn deliveries_of_expired_content_end_in_steps_and_all_of_them_before_it_goes() {
+    const ENDPOINTS: u64 = 5_000;
+    let ground = TempStore::new();
+    let store = Arc::clone(&ground.store);
+    let bench = Bench::on(ground).await;
+    let app = bench.app().await;
+    let message = accept_fleeting(&bench, app, 10, ENDPOINTS).await;
+    // Rows of endpoints that need not be there.
+    let rows = "WITH RECURSIVE e (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM e WHERE id < ?1) \
+        INSERT INTO delivery SELECT id, ?2, 0, 0, 0, 0, NULL FROM e";
+    let id = message.raw().cast_signed();
+    let made = store.write(move |tx| Ok(tx.execute(rows, (ENDPOINTS.cast_signed(), id))?));
+    assert_eq!(made.await.unwrap() as u64, ENDPOINTS);
+    let mut expired = 0;
+    loop {
+        let tidied = bench.store.tidy(bench.now()).await.unwrap();
+        assert!(tidied.expired <= 2_000, "{tidied:?}");
+        expired += tidied.expired;
+        let found = bench
+            .store
+            .message(app, MessageRef::Id(message), true)
+            .await;
+        let is_there = found.unwrap().payload.is_some();
+        if !is_there {
+            break;
+        }
+    }
+    assert_eq!(expired as u64, ENDPOINTS);
 }

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from harness.load import Load
+from harness.ports import free_port
 from harness.receiver import Hang, Receiver, Reply
 from harness.server import ADMIN_TOKEN, Server, ringbolt
 from harness.waiting import eventually
@@ -86,6 +87,15 @@ def _fill(disk):
                     pass
             except OSError as error:
                 assert error.errno == errno.ENOSPC, error
+
+
+def test_doctor_says_what_to_do_about_a_full_disk(tmp_path):
+    with small_disk(tmp_path / "disk", "1m") as disk:
+        _fill(disk)
+        place = {"RINGBOLT_LISTEN": f"127.0.0.1:{free_port()}", "RINGBOLT_NET__RESOLVER": f"127.0.0.1:{free_port()}"}
+        done = ringbolt("doctor", cwd=tmp_path, RINGBOLT_STORE=f"sqlite:{disk / 'ringbolt.db'}", **place)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("BAD   disk")]
+        assert lines and "make space" in lines[0] and "chown" not in lines[0], done.stdout
 
 
 def _clear(disk):

@@ -33,5 +33,14 @@ class Authority:
         return context
 
 
+def self_signed(folder, name, *, authority):
+    """Certificate and key files of a receiver on 127.0.0.1 that has signed for itself, calling itself an authority or not."""
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "90", "-subj", f"/CN={name}",
+             "-addext", "subjectAltName=IP:127.0.0.1", "-addext", f"basicConstraints=critical,CA:{str(authority).upper()}",
+             "-keyout", key, "-out", certificate)  # fmt: skip
+    return certificate, key
+
+
 def _openssl(*arguments):
     subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)

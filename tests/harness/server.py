@@ -35,8 +35,9 @@ def clean_environment(**settings):
     return kept | {key: str(value) for key, value in settings.items()}
 
 
-def ringbolt(*arguments, timeout=2 * PATIENCE, cwd=None, stdin=None, **settings):
-    """Runs the binary to its end; returns the completed process with its output as text."""
+def ringbolt(*arguments, timeout=2 * PATIENCE, cwd=None, stdin=None, user=None, **settings):
+    """Runs the binary to its end, as another user (a number) if one is given; returns the completed process with its output as text."""
+    whose = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(
         [binary(), *map(str, arguments)],
         env=clean_environment(**settings),
@@ -45,6 +46,7 @@ def ringbolt(*arguments, timeout=2 * PATIENCE, cwd=None, stdin=None, **settings)
         capture_output=True,
         text=True,
         timeout=timeout,
+        **whose,
     )
 
 

@@ -1,14 +1,18 @@
 """The commands beside `serve`: demo, doctor, key, backup, and the help that leads to them."""
 
+import os
 import re
 import socket
 import sqlite3
+import ssl
+import tempfile
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
-from harness.certificates import Authority
+from harness.certificates import Authority, self_signed
 from harness.dns import NameServer
 from harness.load import Load
 from harness.ports import free_port
@@ -112,6 +116,8 @@ def test_doctor_is_content_with_a_good_place(tmp_path, place, names):
         for word in ("store", "clock", "file", "dns", "total"):
             assert word in said(done).lower(), word
         assert receiver.connections == 1, said(done)
+        (arrival,) = receiver.arrivals
+        assert arrival.header("webhook-id").startswith("msg_") and arrival.header("webhook-signature").startswith("v1,")
     assert names.asked, "the name servers were asked"
     assert not list(tmp_path.iterdir()), "nothing was made"
 
@@ -124,6 +130,18 @@ def test_doctor_says_what_is_wrong_with_an_attempt(tmp_path, place):
     assert done.stdout.splitlines()[-1].startswith("BAD   outbound"), "nothing good comes after that"
     place["RINGBOLT_DELIVERY__ALLOW_NETWORKS"] = ""
     assert "delivery.allow_networks" in wrong(ringbolt("doctor", url, cwd=tmp_path, **place), "outbound")
+
+
+def test_doctor_explains_a_certificate_that_a_receiver_has_signed_itself(tmp_path, place):
+    for name, authority in (("own", False), ("lofty", True)):
+        certificate, key = self_signed(tmp_path, name, authority=authority)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with Receiver(Reply(200), tls=context) as receiver:
+            found = wrong(ringbolt("doctor", receiver.url(), cwd=tmp_path, **place), "outbound")
+            assert "net.extra_roots" in found and "self-signed" in found and "CA:FALSE" in found
+            trusting = ringbolt("doctor", receiver.url(), cwd=tmp_path, RINGBOLT_NET__EXTRA_ROOTS=certificate, **place)
+            assert trusting.returncode == (1 if authority else 0), said(trusting)
 
 
 def test_doctor_does_not_disturb_a_running_server(tmp_path, place):
@@ -308,6 +326,9 @@ def test_a_key_expires(tmp_path):
         key = create_key(server, "--name", "short", "--role", "reader", "--expires-in", "15s")
         api = server.api.with_token(key)
         assert api.get("/app").status_code == 200
+        listed = ringbolt("key", "list", cwd=tmp_path, **server.settings).stdout
+        until = server.api.get("/key").json()["data"][0]["expiresAt"]
+        assert "expires" in listed.splitlines()[0] and until in listed, listed
         eventually(lambda: api.get("/app").status_code == 401, what="expired")
 
 
@@ -357,7 +378,11 @@ def test_a_backup_names_the_keys_that_the_copy_needs(tmp_path):
             assert configured not in said(done) and other not in said(done)
             return done.stdout
 
-        assert "needs no key" in advice("empty.db")
+        found = advice("empty.db")
+        assert "needs no key" in found and "admin token" not in found, "that is configured"
+        (server.folder / "admin-token").write_text("a-token-of-sixteen-or-more")
+        del server.settings["RINGBOLT_ADMIN_TOKEN"]
+        assert str(server.folder / "admin-token") in advice("token.db")
         server.api.endpoint(server.api.application(), "https://example.com/")
         assert f"the key {key}." in advice("file.db")
         found = advice("lost.db", RINGBOLT_ENCRYPTION_KEY=other)
@@ -368,6 +393,70 @@ def test_a_backup_names_the_keys_that_the_copy_needs(tmp_path):
         assert "RINGBOLT_ENCRYPTION_KEY" in found and str(key) not in found, found
         assert "neither configured nor" in advice("gone.db", RINGBOLT_ENCRYPTION_KEY=configured)
         key.write_text(file)
+
+
+def test_a_copy_beside_the_log_of_another_database_is_refused_and_unharmed(tmp_path, place):
+    copy = tmp_path / "copy.db"
+    with Server(tmp_path / "server") as server:
+        database, log, index = (server.folder / f"ringbolt.db{end}" for end in ("", "-wal", "-shm"))
+        before = server.api.application()
+        assert ringbolt("backup", copy, cwd=tmp_path, **server.settings).returncode == 0
+        after = server.api.application()
+        server.kill()
+        assert log.stat().st_size, "the newest are in the log"
+        database.write_bytes(copy.read_bytes())
+        settings = place | server.settings
+        done = ringbolt("serve", cwd=tmp_path, **settings)
+        assert done.returncode == 1 and str(log) in done.stderr and "remove" in done.stderr, said(done)
+        assert str(log) in wrong(ringbolt("doctor", cwd=tmp_path, **settings), "store")
+        assert database.read_bytes() == copy.read_bytes()
+        log.unlink()
+        index.unlink(missing_ok=True)
+        done = ringbolt("doctor", cwd=tmp_path, **settings)
+        assert re.search("^ok    pages .* sound", done.stdout, re.MULTILINE), said(done)
+        server.start()
+        assert [server.api.get(f"/app/{app}").status_code for app in (before, after)] == [200, 404]
+        server.kill()
+        server.start()  # with a log that is its own
+        assert server.api.get(f"/app/{before}").status_code == 200
+
+
+def test_doctor_finds_a_damaged_database(tmp_path, place):
+    with Server(tmp_path) as server:
+        for _ in range(50):
+            server.api.application()
+        server.stop()
+    file = tmp_path / "ringbolt.db"
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 8192 * 4096
+    content[middle : middle + 8192] = b"\xff" * 8192
+    file.write_bytes(content)
+    assert "restore a backup" in wrong(ringbolt("doctor", cwd=tmp_path, **place), "pages")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_start_says_whose_a_file_is_that_it_may_not_open():
+    nobody = 65534
+    with tempfile.TemporaryDirectory(prefix="ringbolt-test-") as folder:
+        with Server(folder) as server:
+            server.stop()
+            settings = server.settings
+        os.chown(folder, nobody, nobody)
+
+        def start():
+            try:
+                done = ringbolt("serve", cwd=folder, user=nobody, **settings)
+            except PermissionError:
+                pytest.skip("others may not run the binary here")
+            assert done.returncode == 1, said(done)
+            return done.stderr
+
+        for name in ("encryption-key", "ringbolt.db"):
+            file = Path(folder) / name
+            words = start()
+            assert f"{file} belongs to user 0 and group 0 with mode 0600" in words, words
+            assert f"chown {nobody}:{nobody} {file}" in words, words
+            os.chown(file, nobody, nobody)
 
 
 def test_a_backup_does_not_overwrite(tmp_path):

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::config::value::{EncryptionKeys, Secret, Value as _};
 use crate::config::{Config, ConfigError, Problem};
+use crate::ownership::denied;
 
 /// The file with the admin token, beside the store.
 pub(crate) const TOKEN_FILE: &str = "admin-token";
@@ -123,7 +124,7 @@ pub(crate) fn existing_token(config: &Config) -> anyhow::Result<Secret> {
     }
     let path = config.data_folder().join(TOKEN_FILE);
     let text = fs::read_to_string(&path)
-        .with_context(|| format!("set RINGBOLT_ADMIN_TOKEN; cannot read {}", path.display()))?;
+        .with_context(|| format!("set RINGBOLT_ADMIN_TOKEN; {}", unreadable(&path)))?;
     understood("admin_token", Secret::parse(text.trim()), &path)
 }
 
@@ -142,7 +143,7 @@ pub(crate) fn keys_in_file(config: &Config) -> anyhow::Result<Option<(PathBuf, E
         return Ok(None);
     }
     let text = fs::read_to_string(&path).map(Zeroizing::new);
-    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text.with_context(|| unreadable(&path))?;
     let keys = understood("encryption_key", EncryptionKeys::parse(text.trim()), &path)?;
     Ok(Some((path, keys)))
 }
@@ -184,7 +185,14 @@ fn keep_private(store: &Path) -> anyhow::Result<()> {
             warn_if_open_to_others(store);
             Ok(())
         }
-        Err(why) => Err(why).with_context(|| format!("cannot make {}", store.display())),
+        Err(why) => Err(why).with_context(|| {
+            let whose = denied(&[store], true).map(|whose| format!(": {whose}"));
+            format!(
+                "cannot make {}{}",
+                store.display(),
+                whose.unwrap_or_default()
+            )
+        }),
     }
 }
 
@@ -206,12 +214,22 @@ fn read_or_make(
     if path.exists() {
         warn_if_open_to_others(path);
         let text = fs::read_to_string(path);
-        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        let text = text.with_context(|| unreadable(path))?;
         return Ok((Zeroizing::new(text), false));
     }
     let text = make()?;
     write_whole(path, folder, &text).with_context(|| format!("cannot make {}", path.display()))?;
     Ok((text, true))
+}
+
+/// What is said of a file that cannot be read.
+fn unreadable(path: &Path) -> String {
+    let whose = denied(&[path], false).map(|whose| format!(": {whose}"));
+    format!(
+        "cannot read {}{}",
+        path.display(),
+        whose.unwrap_or_default()
+    )
 }
 
 fn write_whole(path: &Path, folder: &Path, text: &str) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! Store, machine and API, put together and taken down again.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::first_start::{self, AdminToken, Secrets};
 use crate::front::Inbound;
+use crate::ownership::denied;
 use crate::server::Watch;
 use crate::wiring;
 
@@ -50,7 +52,10 @@ impl House {
         let store = SqliteStore::open(wiring::store(config, &secrets.keys, Arc::clone(&clock)))
             .map_err(|why| match why {
                 OpenError::WrongKey | OpenError::NoKey => unusable_key(config, secrets, &why),
-                why => anyhow::Error::new(why).context(format!("cannot open the store {path}")),
+                why => {
+                    let whose = not_ours_to_open(config.store_path());
+                    anyhow::Error::new(why).context(format!("cannot open the store {path}{whose}"))
+                }
             })?;
         let store = Arc::new(store);
         let admin_token = first_start::admin_token(config)?;
@@ -113,6 +118,17 @@ impl House {
             tracing::error!(error = %why, "the store did not close");
         }
     }
+}
+
+/// Whose the first of the store's files is that this process may not open, if there is one.
+fn not_ours_to_open(store: &Path) -> String {
+    let beside = |end: &str| {
+        let mut name = store.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let files = ["", ".lock", "-wal", "-shm"].map(beside);
+    denied(&files, true).map_or_else(String::new, |whose| format!(": {whose}"))
 }
 
 /// The error that says whose key it is that does not fit.

@@ -12,6 +12,7 @@ mod local_api;
 mod logs;
 mod open_files;
 mod output;
+mod ownership;
 mod request_log;
 mod running;
 mod server;

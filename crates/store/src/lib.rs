@@ -8,6 +8,6 @@ mod vault;
 
 pub use contract::*;
 pub use sqlite::{
-    Inspection, KeysInUse, OpenError, SqliteSettings, SqliteStore, copy, inspect, keys_in_use,
-    refuse_foreign,
+    Inspection, KeysInUse, OpenError, Soundness, SqliteSettings, SqliteStore, check_pages, copy,
+    inspect, keys_in_use, refuse_foreign,
 };

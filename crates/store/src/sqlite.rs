@@ -48,7 +48,9 @@ use crate::StoreError;
 use crate::vault::Vault;
 pub use backup::copy;
 pub(crate) use fault::{Fault, conflict};
-pub use inspect::{Inspection, KeysInUse, inspect, keys_in_use, refuse_foreign};
+pub use inspect::{
+    Inspection, KeysInUse, Soundness, check_pages, inspect, keys_in_use, refuse_foreign,
+};
 pub use open::{OpenError, SqliteSettings};
 use queue::Call;
 use readers::Readers;

@@ -9,6 +9,7 @@ use crate::cli::BackupArgs;
 use crate::config::value::format_size;
 use crate::config::{Config, Layers};
 use crate::environment;
+use crate::first_start::TOKEN_FILE;
 use crate::output::say;
 
 /// Makes the copy and says what belongs to it.
@@ -25,7 +26,22 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
         Ok(advice) => say!("{advice}"),
         Err(why) => say!("Which encryption key it needs could not be found out: {why:#}"),
     }
+    if let Some(advice) = token(&config) {
+        say!("{advice}");
+    }
     Ok(())
+}
+
+/// Where the admin token is that clients have, if it is no part of the configuration.
+fn token(config: &Config) -> Option<String> {
+    let file = config.data_folder().join(TOKEN_FILE);
+    let beside = config.general.admin_token.is_none() && file.exists();
+    beside.then(|| {
+        format!(
+            "Keep the admin token {} as well: a server that is restored without it makes another.",
+            file.display()
+        )
+    })
 }
 
 /// In the words of who copies a file.

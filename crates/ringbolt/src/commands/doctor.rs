@@ -39,6 +39,7 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     report.tell("configuration", Finding::Good("it is valid".into()));
     let (store, newest) = store::store(&config);
     report.tell("store", store);
+    report.tell("pages", store::pages(&config));
     report.tell("disk", place::disk(&config));
     report.tell("space", place::space(&config));
     report.tell("address", place::address(&config));

@@ -54,26 +54,31 @@ async fn list(settings: Settings) -> anyhow::Result<()> {
         Keys::OverApi(keys) => keys.list().await?,
     };
     say!(
-        "{:<32}{:<8}{:<24}{:<10}{:<32}last used",
+        "{:<32}{:<8}{:<24}{:<10}{:<32}{:<29}last used",
         "id",
         "role",
         "name",
         "state",
-        "application"
+        "application",
+        "expires"
     );
     for key in keys {
         say!(
-            "{:<32}{:<8}{:<24}{:<10}{:<32}{}",
+            "{:<32}{:<8}{:<24}{:<10}{:<32}{:<29}{}",
             key.id,
             key.role,
             key.name,
             key.state(clock.now()),
             key.application.as_deref().unwrap_or("all"),
-            key.last_used_at
-                .map_or("never".to_owned(), |time| time.to_string()),
+            shown(key.expires_at),
+            shown(key.last_used_at),
         );
     }
     Ok(())
+}
+
+fn shown(moment: Option<Timestamp>) -> String {
+    moment.map_or("never".to_owned(), |moment| moment.to_string())
 }
 
 async fn revoke(id: &str, settings: Settings) -> anyhow::Result<()> {

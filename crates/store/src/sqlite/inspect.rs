@@ -1,8 +1,10 @@
 //! Looks at a database file without changing anything, and without disturbing whoever has it open.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrations;
 use super::open::{self, OpenError};
@@ -54,6 +56,51 @@ pub fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     match checked.and_then(|conn| migrations::check_file(&conn)) {
         Err(OpenError::NotOurs) => Err(OpenError::NotOurs),
         _ => Ok(()),
+    }
+}
+
+/// What looking at every page of a file has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Soundness {
+    /// They hang together.
+    Sound,
+    /// They do not, for this reason.
+    Damaged(String),
+    /// It took longer than it may.
+    Unfinished,
+}
+
+/// Looks at every page of a file that no server has open, for `within` at most.
+///
+/// # Errors
+/// If the file is not ours, or cannot be read.
+pub fn check_pages(path: &Path, within: Duration) -> Result<Soundness, OpenError> {
+    open::check_log(path)?;
+    let conn = connection(path)?;
+    migrations::check_file(&conn)?;
+    let stop = conn.get_interrupt_handle();
+    let (looked, waits) = mpsc::channel::<()>();
+    let found = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(within) == Err(RecvTimeoutError::Timeout) {
+                stop.interrupt();
+            }
+        });
+        let found = conn.query_row("PRAGMA quick_check(1)", (), |row| row.get::<_, String>(0));
+        drop(looked);
+        found
+    });
+    match found {
+        Ok(found) if found == "ok" => Ok(Soundness::Sound),
+        // The first line only says in which database.
+        Ok(found) => Ok(Soundness::Damaged(
+            found.lines().next_back().unwrap_or_default().to_owned(),
+        )),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => Ok(Soundness::Unfinished),
+            Some(ErrorCode::DatabaseCorrupt) => Ok(Soundness::Damaged(error.to_string())),
+            _ => Err(error.into()),
+        },
     }
 }
 

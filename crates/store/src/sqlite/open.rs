@@ -1,7 +1,7 @@
 //! Opens the database file: whose it is, who else has it open, how connections to it are set up.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +79,11 @@ pub enum OpenError {
     /// There is no database, but the log of one: SQLite would remove it, and what was committed there.
     #[error("{} is missing or empty, but its write-ahead log lies beside it: put the database back where its log is", .0.display())]
     Missing(PathBuf),
+    /// The file is a copy that no server has opened yet, and the log beside it that of another database: SQLite would
+    /// write old pages into it.
+    #[error("{path} is a copy that no server has opened yet, and beside it lies the write-ahead log of another database, \
+        which would damage it: remove {path}-wal and {path}-shm, then start", path = .0.display())]
+    ForeignLog(PathBuf),
     /// A later version of the server has written it.
     #[error("the database has schema {found}, this server knows up to {known}: use a newer server")]
     Newer {
@@ -149,7 +154,19 @@ pub(super) fn check_log(path: &Path) -> Result<(), OpenError> {
     if length(path) == 0 && length(Path::new(&log)) > 0 {
         return Err(OpenError::Missing(path.to_owned()));
     }
+    if length(Path::new(&log)) > 0 && has_never_had_a_log(path) {
+        return Err(OpenError::ForeignLog(path.to_owned()));
+    }
     Ok(())
+}
+
+/// Whether the header of a database says that it keeps no log (1 at the bytes 18 and 19; 2 is a log: SQLite's file
+/// format, section 1.3.3). So it is in a copy that [`super::backup::copy`] has made. The server's writer sets it to 2
+/// on disk before it begins a log, and never back.
+fn has_never_had_a_log(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header.starts_with(b"SQLite format 3\0") && header[18..20] == [1, 1]
 }
 
 /// Takes the locks that keep a second server away; they are held as long as the files are open. One is

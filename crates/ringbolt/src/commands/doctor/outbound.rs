@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_delivery::HttpSettings;
-use ringbolt_model::Clock;
+use ringbolt_model::{Clock, IdMaker, MessageId, Timestamp};
 use ringbolt_net::{Client, Exchange, HeaderBlock, Method, Report, Target, Timings};
 
+use ringbolt_signatures::headers::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
+use ringbolt_signatures::{Secret, Signer};
+
 use super::{Finding, time};
+
+/// What is sent.
+const BODY: &[u8] = br#"{"type":"ringbolt.doctor"}"#;
 
 /// Makes it, and tells what came of it.
 pub(super) async fn attempt(
@@ -21,15 +27,15 @@ pub(super) async fn attempt(
         Ok(target) => Arc::new(target),
         Err(why) => return vec![Finding::Bad(format!("{url} cannot be an endpoint: {why}"))],
     };
-    let mut headers = HeaderBlock::new();
-    if headers.push("content-type", "application/json").is_err() {
-        return vec![Finding::Bad("no request can be made".into())];
-    }
+    let headers = match headers(clock.now()) {
+        Ok(headers) => headers,
+        Err(why) => return vec![Finding::Bad(format!("no request can be made: {why:#}"))],
+    };
     let exchange = Exchange {
         target: &target,
         method: Method::POST,
         headers: &headers,
-        body: Bytes::from_static(br#"{"type":"ringbolt.doctor"}"#),
+        body: Bytes::from_static(BODY),
         timeout: settings.timeout,
         tls: None,
     };
@@ -38,6 +44,20 @@ pub(super) async fn attempt(
     let headers = report.result.as_ref().ok().map(|reply| &reply.headers);
     findings.extend(headers.and_then(|headers| time::beside_theirs(clock.now(), headers)));
     findings
+}
+
+/// The headers of a webhook, signed with a secret that nobody else has.
+fn headers(now: Timestamp) -> anyhow::Result<HeaderBlock> {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random)?;
+    let signer = Signer::new(&[Secret::symmetric_from(random)]);
+    let id = IdMaker::new(0, 0).next::<MessageId>(now).to_string();
+    let mut block = HeaderBlock::new();
+    block.push("content-type", "application/json")?;
+    block.push(WEBHOOK_ID, &id)?;
+    block.push(WEBHOOK_TIMESTAMP, &now.as_seconds().to_string())?;
+    block.push(WEBHOOK_SIGNATURE, &signer.sign(&id, now.as_seconds(), BODY))?;
+    Ok(block)
 }
 
 fn findings(url: &str, report: &Report) -> Vec<Finding> {
@@ -50,6 +70,11 @@ fn findings(url: &str, report: &Report) -> Vec<Finding> {
         Ok(reply) if (200..300).contains(&reply.status) => {
             Finding::Good(format!("{url}{at} answered {}", reply.status))
         }
+        Ok(reply) if [400, 401, 403].contains(&reply.status) => Finding::Doubtful(format!(
+            "{url}{at} answered {}: it can be reached. One that verifies signatures answers so to this attempt, which is \
+             signed with a secret that it does not know",
+            reply.status,
+        )),
         Ok(reply) => Finding::Doubtful(format!(
             "{url}{at} answered {}: it can be reached, but an endpoint has to answer with 2xx",
             reply.status,
@@ -70,7 +95,10 @@ fn way_out(word: &str) -> &'static str {
         "port_blocked" => "that port has to be allowed: delivery.allow_ports",
         "dns_not_found" | "dns_timeout" | "dns_failed" => "see net.resolver",
         "tls" => {
-            "it needs a certificate for that name by an authority that is trusted; own ones: net.extra_roots"
+            "it needs a certificate for that name by an authority that is trusted. net.extra_roots takes the certificate of an \
+             authority of your own, or a receiver's own self-signed one. Only one that calls itself an authority \
+             (CaUsedAsEndEntity; `openssl req -x509` makes such) cannot be a server's: make it anew with \
+             -addext basicConstraints=critical,CA:FALSE"
         }
         "connect_refused" => "nothing listens there",
         "proxy" => "see delivery.egress_proxy",

@@ -1,6 +1,6 @@
 //! Checks of the place where the server is to live; nothing is changed by them.
 
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -35,12 +35,25 @@ pub(super) fn disk(config: &Config) -> Finding {
             micros / 1000,
             micros % 1000 / 100,
         )),
+        Err(why) if is_full(&why) => Finding::Bad(format!(
+            "{} cannot be written: {why:#}; make space: a full disk accepts nothing. Once a little is free, a shorter \
+             retention.content or removing contents through the API makes more",
+            folder.display(),
+        )),
         Err(why) => Finding::Bad(format!(
             "{} cannot be written: {why:#}; the user that the server runs as has to own it (chown), or \
              name another place (RINGBOLT_STORE)",
             folder.display(),
         )),
     }
+}
+
+fn is_full(why: &anyhow::Error) -> bool {
+    let kind = why.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(
+        kind,
+        Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+    )
 }
 
 /// The folder, or the one that it would be made in.

@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ringbolt_model::{MessageId, Timestamp};
-use ringbolt_store::{Inspection, OpenError};
+use ringbolt_store::{Inspection, OpenError, Soundness};
 
 use super::Finding;
 use crate::config::Config;
@@ -63,11 +64,42 @@ fn inspected(config: &Config) -> Result<Inspection, String> {
     })
 }
 
+/// The longest that is spent on looking at every page.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Whether the pages of the file hang together; one that a server has open is left alone.
+pub(super) fn pages(config: &Config) -> Finding {
+    let path = config.store_path();
+    if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
+        return Finding::Good("not looked at: there are none yet".into());
+    }
+    if server_runs_on(path) {
+        return Finding::Good("not looked at: a server is running on them".into());
+    }
+    match ringbolt_store::check_pages(path, LOOK) {
+        Ok(Soundness::Sound) => {
+            Finding::Good("all of the database's were looked at and are sound".into())
+        }
+        Ok(Soundness::Unfinished) => Finding::Good(format!(
+            "not all looked at within {} s; `ringbolt backup` looks at all of its copy",
+            LOOK.as_secs()
+        )),
+        Ok(Soundness::Damaged(found)) => Finding::Bad(format!(
+            "the database is damaged: {found}; restore a backup"
+        )),
+        // Why it cannot be read was told.
+        Err(_) => Finding::Good("not looked at: the store cannot be used".into()),
+    }
+}
+
 /// What to do about a file that a server would refuse.
 fn way_out(why: &OpenError, key_file: &Path) -> String {
     match why {
         OpenError::Missing(_) => {
             "put the database back beside its log, or move the log away if it is to be lost".into()
+        }
+        OpenError::ForeignLog(_) => {
+            "the newest messages are in the copy, as far as they were when it was made".into()
         }
         OpenError::NotOurs => "name another file (RINGBOLT_STORE), or move this one away".into(),
         OpenError::Newer { .. } => "or restore a backup of the older one".into(),

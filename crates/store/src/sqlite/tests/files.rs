@@ -5,7 +5,10 @@ use tempfile::TempDir;
 
 use super::ground::{KEY, TempStore, settings};
 use crate::conformance::{Bench, Ground};
-use crate::{Inspection, OpenError, SqliteSettings, SqliteStore, inspect, keys_in_use};
+use crate::{
+    Inspection, OpenError, Soundness, SqliteSettings, SqliteStore, check_pages, inspect,
+    keys_in_use,
+};
 
 fn open(folder: &TempDir) -> Result<SqliteStore, OpenError> {
     SqliteStore::open(settings(folder.path().join("store.db")))
@@ -66,6 +69,46 @@ fn a_log_without_its_database_is_not_removed() {
     assert_eq!(std::fs::read(&log).unwrap().len(), 5_000);
     std::fs::remove_file(log).unwrap();
     assert!(open(&folder).is_ok());
+}
+
+#[test]
+fn a_copy_beside_the_log_of_another_is_refused_and_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let (path, log) = (
+        folder.path().join("store.db"),
+        folder.path().join("store.db-wal"),
+    );
+    drop(open(&folder).unwrap());
+    let copy = folder.path().join("copy.db");
+    crate::copy(&path, &copy).unwrap();
+    let bytes = std::fs::read(&copy).unwrap();
+    std::fs::rename(&copy, &path).unwrap();
+    std::fs::write(&log, [1; 5_000]).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::ForeignLog(_))));
+    let refused = inspect(&path, &[KEY]);
+    assert!(matches!(refused, Err(OpenError::ForeignLog(_))));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert_eq!(std::fs::read(&log).unwrap().len(), 5_000);
+    std::fs::remove_file(&log).unwrap();
+    let store = open(&folder).unwrap();
+    // From now on a log belongs to it, also after a crash.
+    let header = std::fs::read(&path).unwrap();
+    assert_eq!(header[18..20], [2, 2]);
+    drop(store);
+}
+
+#[test]
+fn pages_that_do_not_hang_together_are_found() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    drop(open(&folder).unwrap());
+    let look = || check_pages(&path, std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(look(), Soundness::Sound);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let damaged = bytes.len() / 2 / 4096 * 4096;
+    bytes[damaged..damaged + 8192].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(look(), Soundness::Damaged(_)), "{:?}", look());
 }
 
 #[test]

@@ -18,7 +18,7 @@ from harness.load import Load
 from harness.ports import free_port
 from harness.receiver import Receiver, Reply
 from harness.server import Server, ringbolt
-from harness.waiting import eventually
+from harness.waiting import eventually, never
 
 
 def said(done):
@@ -457,6 +457,28 @@ def test_a_start_says_whose_a_file_is_that_it_may_not_open():
             assert f"{file} belongs to user 0 and group 0 with mode 0600" in words, words
             assert f"chown {nobody}:{nobody} {file}" in words, words
             os.chown(file, nobody, nobody)
+
+
+def test_a_paused_server_accepts_and_reads_and_sends_nothing_until_it_is_paused_no_more(tmp_path):
+    with Receiver() as receiver, Server(tmp_path, DELIVERY__PAUSED="true") as server:
+        api = server.api
+        app = api.application()
+        endpoint = api.endpoint(app, receiver.url())
+        messages = [api.send(app)]
+        health = api.get("/health")
+        assert health.status_code == 200 and health.json()["delivery"]["status"] == "paused", health.text
+        assert server.logged("nothing is sent")
+        assert server.stop() == 0
+        server.start()
+        messages.append(api.send(app))
+        assert api.post(f"/app/{app}/msg/{messages[0]}/endpoint/{endpoint}/resend").status_code == 202
+        never(lambda: receiver.connections, during=2)
+        assert [api.destinations(app, message)[endpoint]["status"] for message in messages] == [1, 1]
+        server.kill()
+        del server.settings["RINGBOLT_DELIVERY__PAUSED"]
+        server.start()
+        eventually(lambda: set(messages) <= set(receiver.ids), what="what waited is sent")
+        assert api.get("/health").json()["delivery"]["status"] == "ok"
 
 
 def test_a_backup_does_not_overwrite(tmp_path):

@@ -54,7 +54,7 @@ struct WorkerOut {
 /// How a part is.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 struct PartOut {
-    /// `ok`, `error`, `starting` or `stopping`.
+    /// `ok`, `error`, `starting`, `paused` (nothing is sent, as was configured) or `stopping`.
     status: &'static str,
     /// Why the store cannot be written: `full`, `io`, `moved`, `corrupt`, `denied`, `busy` or `other`.
     /// There may be further words.
@@ -84,6 +84,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 const OK: PartOut = PartOut::of("ok");
 const FULL: PartOut = PartOut::unwritable(Unwritable::Full);
 const STARTING: PartOut = PartOut::of("starting");
+const PAUSED: PartOut = PartOut::of("paused");
 const STOPPING: PartOut = PartOut::of("stopping");
 
 /// Say how each part of the server is.
@@ -101,7 +102,11 @@ const STOPPING: PartOut = PartOut::of("stopping");
 async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
     let status = room.handle.status();
     let store = status.store.reason.map_or(OK, PartOut::unwritable);
-    let delivery = if status.stopping { STOPPING } else { OK };
+    let delivery = match (status.stopping, status.paused) {
+        (true, _) => STOPPING,
+        (false, true) => PAUSED,
+        (false, false) => OK,
+    };
     let well = status.store.writable && !status.stopping;
     let out = HealthOut {
         status: if well { "ok" } else { "error" },

@@ -72,6 +72,8 @@ pub struct Status {
     pub pending_rows: u64,
     /// Outcomes that wait to be written.
     pub unwritten: usize,
+    /// Whether nothing is sent, as was configured.
+    pub paused: bool,
     /// Whether it is stopping.
     pub stopping: bool,
 }
@@ -205,6 +207,7 @@ impl Handle {
             workers: self.0.workers.view(self.0.store.workers()),
             pending_rows: self.0.pending.load(Relaxed),
             unwritten: self.0.unwritten.load(Relaxed),
+            paused: self.0.look(ringbolt_engine::Engine::is_paused),
             stopping: self.0.stopping(),
         }
     }

@@ -107,11 +107,17 @@ impl Engine {
         self.go(now, out);
     }
 
+    /// Whether nothing is tried at all.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.settings.paused
+    }
+
     /// When to send [`Input::Wake`]: it may turn out that nothing is to be done then.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         let (lanes, apps) = (self.timers.next(), self.app_timers.next());
-        let newcomers = self.share.next_wake();
+        let newcomers = self.share.next_wake().filter(|_| !self.settings.paused);
         lanes.into_iter().chain(apps).chain(newcomers).min()
     }
 
@@ -126,6 +132,9 @@ impl Engine {
 
     /// Starts and reads whatever can be started and read.
     fn go(&mut self, now: Timestamp, out: &mut Vec<Action>) {
+        if self.settings.paused {
+            return;
+        }
         self.start_tries(now, out);
         self.read_pages(now, out);
     }

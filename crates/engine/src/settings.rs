@@ -11,6 +11,8 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// What holds for all lanes.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Nothing is tried: all that is owed waits.
+    pub paused: bool,
     /// Attempts in flight in all.
     pub in_flight: usize,
     /// Attempts in flight of a lane that sets no number of its own, to begin with.
@@ -85,6 +87,7 @@ pub struct PageSettings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            paused: false,
             in_flight: 1024,
             concurrency: 10,
             concurrency_max: 32,

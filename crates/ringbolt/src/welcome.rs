@@ -63,6 +63,12 @@ fn text(config: &Config, secrets: &Secrets, token: &AdminToken, url: &str) -> St
             None => "as configured (it belongs into the backup)".into(),
         },
     );
+    if config.delivery.paused {
+        line(
+            "deliveries",
+            "paused: nothing is sent (delivery.paused)".into(),
+        );
+    }
     text += &of_another_store(config, secrets);
     let token = match &token.file {
         Some(path) => format!("$(cat {})", quoted(&shown(path))),

@@ -119,6 +119,7 @@ fn extra_roots(config: &Config) -> Result<Vec<u8>, ConfigError> {
 fn engine(config: &Config) -> ringbolt_engine::Settings {
     let delivery = &config.delivery;
     let mut settings = ringbolt_engine::Settings {
+        paused: delivery.paused,
         in_flight: count(delivery.max_in_flight.get()),
         concurrency: delivery.concurrency.0.get(),
         // 10 grows to 32: enough to keep a fast endpoint busy.

@@ -80,6 +80,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     house.show(serving.watch());
     tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
+    if config.delivery.paused {
+        tracing::warn!("delivery.paused is on: nothing is sent, what is accepted waits");
+    }
     remind_of_the_key(&secrets);
     tell_of_a_new_token(&secrets, house.admin_token());
     warn_of_an_empty_store(&config, &secrets);

@@ -57,6 +57,9 @@ settings! {
 settings! {
     /// How messages are delivered.
     Delivery {
+        /// Whether nothing is sent: what is accepted waits until a start without it. For a look at a copy of
+        /// another server's data.
+        paused: bool = "delivery.paused", "false";
         /// Networks that endpoints may be in although they are private, such as `10.1.0.0/16`.
         allow_networks: Networks = "delivery.allow_networks", "";
         /// Networks that endpoints may not be in although they are public, such as those of your other machines.

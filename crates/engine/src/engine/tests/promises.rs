@@ -44,6 +44,26 @@ fn a_first_try_that_succeeds_writes_no_row() {
 }
 
 #[test]
+fn a_paused_engine_tries_nothing_and_asks_for_no_turn_at_once() {
+    let settings = Settings {
+        paused: true,
+        ..Settings::default()
+    };
+    let mut world = World::new(settings, 1);
+    let endpoints = [1, 2].map(|id| world.add_endpoint(id, 1, Mode::Good(5)));
+    for _ in 0..200 {
+        world.send(&endpoints, 10, false);
+    }
+    world.advance(SECOND * 60);
+    assert!(world.arrived.is_empty() && world.in_flight.is_empty());
+    assert_eq!(world.reads, 0);
+    let held = world.engine.snapshot().deliveries;
+    assert!(held > 0 && held <= MemorySettings::default().deliveries);
+    let wake = world.engine.next_wake();
+    assert!(wake.is_none_or(|at| at > START + SECOND * 60), "{wake:?}");
+}
+
+#[test]
 fn a_lane_that_answers_promptly_grows_to_32_and_no_further() {
     let (mut world, endpoint) = world(Mode::Good(50));
     for _ in 0..1000 {

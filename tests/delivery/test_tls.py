@@ -96,8 +96,9 @@ def test_the_server_speaks_tls_itself(authority):
                 return False
 
         eventually(healthy)
-        with pytest.raises(httpx.TransportError):
-            httpx.get(url.replace("https", "http"))
+        plain = httpx.get(url.replace("https", "http"))
+        assert plain.status_code == 400
+        assert "https://" in plain.json()["detail"]
     finally:
         server.close()
 

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Store(StoreError),
     /// The file is not where it was opened.
     Moved,
+    /// Its log is not where it was opened.
+    LogMoved,
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -37,7 +39,7 @@ impl Fault {
         let error = match self {
             Self::Sqlite(error) => error,
             Self::Store(_) => return false,
-            Self::Moved => return true,
+            Self::Moved | Self::LogMoved => return true,
         };
         matches!(
             error.sqlite_error_code(),
@@ -69,7 +71,7 @@ impl From<&Fault> for Unwritable {
     fn from(fault: &Fault) -> Self {
         let error = match fault {
             Fault::Sqlite(error) => error,
-            Fault::Moved => return Self::Moved,
+            Fault::Moved | Fault::LogMoved => return Self::Moved,
             Fault::Store(StoreError::Full) => return Self::Full,
             Fault::Store(StoreError::Unreadable(_)) => return Self::Corrupt,
             Fault::Store(_) => return Self::Other,
@@ -107,6 +109,11 @@ impl From<Fault> for StoreError {
             Fault::Store(error) => return error,
             Fault::Moved => {
                 let why = "the database file was moved or removed while it was in use: put it back";
+                return Self::Unavailable(why.into());
+            }
+            Fault::LogMoved => {
+                let why = "the write-ahead log was moved or removed while it was in use: put it back, \
+                    or start the server again if it is gone";
                 return Self::Unavailable(why.into());
             }
             Fault::Sqlite(rusqlite::Error::QueryReturnedNoRows) => return Self::NotFound,
@@ -153,6 +160,7 @@ mod tests {
         assert_eq!(of(ffi::SQLITE_CANTOPEN), "io");
         assert_eq!(of(SQLITE_READONLY_DBMOVED), "moved");
         assert_eq!(Unwritable::from(&Fault::Moved).word(), "moved");
+        assert_eq!(Unwritable::from(&Fault::LogMoved).word(), "moved");
         assert_eq!(of(ffi::SQLITE_READONLY), "denied");
         assert_eq!(of(ffi::SQLITE_PERM), "denied");
         assert_eq!(of(ffi::SQLITE_CORRUPT), "corrupt");

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrations;
 use super::open::{self, OpenError};
+use super::place::log_of;
 use super::upkeep::LARGEST;
 use crate::vault::Vault;
 
@@ -146,9 +147,7 @@ const HEADS: &str = "SELECT substr(secrets, 1, 5) FROM endpoint \
 /// Where no log lies beside the file nobody has it open and everything is in it: it is read as one that
 /// does not change, or else SQLite would make a log.
 fn connection(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if Path::new(&log).exists() {
+    if log_of(path).exists() {
         return open::reader(path);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::fault::wants_space;
 use super::migrations;
-use super::place::Place;
+use super::place::{Place, log_of, resolved};
 use crate::vault::Vault;
 
 /// How a SQLite store is to be.
@@ -149,12 +149,11 @@ const INCREMENTAL: i64 = 2;
 /// a first page.
 pub(super) fn check_log(path: &Path) -> Result<(), OpenError> {
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |about| about.len());
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if length(path) == 0 && length(Path::new(&log)) > 0 {
-        return Err(OpenError::Missing(path.to_owned()));
+    let log = log_of(path);
+    if length(path) == 0 && length(&log) > 0 {
+        return Err(OpenError::Missing(resolved(path)));
     }
-    if length(Path::new(&log)) > 0 && has_never_had_a_log(path) {
+    if length(&log) > 0 && has_never_had_a_log(path) {
         return Err(OpenError::ForeignLog(path.to_owned()));
     }
     Ok(())

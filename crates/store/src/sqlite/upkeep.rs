@@ -14,6 +14,7 @@ use ringbolt_model::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::place::log_of;
 use super::reencrypt::{self, Place};
 use super::retention::Retention;
 use super::retention::budget::Budget;
@@ -98,7 +99,7 @@ impl Upkeep for SqliteStore {
     fn sizes(&self) -> Sizes {
         let meter = &self.shared.meter;
         Sizes {
-            on_disk: size_of(&self.path) + size_of(&beside(&self.path, "-wal")),
+            on_disk: size_of(&self.path) + size_of(&log_of(&self.path)),
             free: self.tidying.free_bytes.load(Relaxed),
             commit_writes: meter.writes.read(),
             commit_micros: meter.micros.read(),
@@ -229,10 +230,4 @@ fn pages(conn: &Connection) -> rusqlite::Result<(i64, i64, i64)> {
 
 fn size_of(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |found| found.len())
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }

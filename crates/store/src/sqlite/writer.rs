@@ -55,6 +55,7 @@ impl Writer {
     ) -> Result<JoinHandle<()>, OpenError> {
         let mut copier = Copier::start(Arc::clone(&shared), locked)?;
         copier.watch(&mut conn)?;
+        shared.note_log();
         let writer = Self {
             shared,
             conn: Some(conn),
@@ -116,11 +117,15 @@ impl Writer {
     }
 
     fn transact(&mut self) -> Result<(), Fault> {
-        self.shared.place.check()?;
+        if let Err(moved) = self.shared.check_place() {
+            self.rescue(&moved);
+            return Err(moved);
+        }
         if self.conn.is_none() {
             let mut conn = open::writer(&self.shared.path)?;
             self.copier.watch(&mut conn)?;
             self.conn = Some(conn);
+            self.shared.note_log();
         }
         if let Err(fault) = self.write_hot(Care::None) {
             if fault.is_of_the_file() {
@@ -147,6 +152,17 @@ impl Writer {
         Ok(self.shared.commit(conn)?)
     }
 
+    /// Copies a log that has gone into the database, where it will be found: the connection still has it.
+    fn rescue(&self, moved: &Fault) {
+        if let (Fault::LogMoved, Some(conn)) = (moved, &self.conn) {
+            let copied = conn.query_row("PRAGMA wal_checkpoint(FULL)", (), |_| Ok(()));
+            tracing::error!(
+                ?copied,
+                "the write-ahead log was moved or removed; what was in it was copied into the database"
+            );
+        }
+    }
+
     fn committed(&mut self) {
         self.marks.keep();
         self.doubt = None;
@@ -171,10 +187,12 @@ impl Writer {
 
     /// Ends a transaction that failed: messages and calls are refused, outcomes are kept.
     fn give_up(&mut self, fault: Fault) {
-        let sound = fault.is_full() && self.doubt.is_none();
+        let untouched = fault.is_full() || matches!(fault, Fault::LogMoved);
+        let sound = untouched && self.doubt.is_none();
         if !(self.roll_back() && sound) {
             // What a failed sync has left behind is not known, so nothing is assumed.
             self.conn = None;
+            self.shared.forget_log();
             self.doubt
                 .get_or_insert_default()
                 .add(&self.batch.accepts, &self.answers);

@@ -90,6 +90,45 @@ async fn a_file_that_was_moved_away_takes_nothing_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_removed_takes_nothing_and_what_was_in_it_is_kept() {
+    let stage = stage().await;
+    let message = stage.bench.accepted(stage.app, &[stage.endpoint]).await;
+    let log = stage.store.shared.path.with_extension("db-wal");
+    std::fs::remove_file(&log).unwrap();
+    let refused = stage.bench.accept(stage.large()).await;
+    assert!(matches!(
+        refused,
+        Err(AcceptRefused::Store(StoreError::Unavailable(why))) if why.contains("write-ahead log")
+    ));
+    assert_eq!(stage.why(), Some(Unwritable::Moved));
+    // As if the server had been killed here.
+    let after = stage.bench.after_crash().await;
+    let found = after
+        .store
+        .message(stage.app, MessageRef::Id(message), false);
+    assert!(found.await.is_ok());
+}
+
+#[tokio::test]
+async fn a_log_that_was_moved_away_is_used_again_when_it_is_back() {
+    let stage = stage().await;
+    let message = stage.bench.accepted(stage.app, &[stage.endpoint]).await;
+    let log = stage.store.shared.path.with_extension("db-wal");
+    let elsewhere = log.with_extension("moved");
+    std::fs::rename(&log, &elsewhere).unwrap();
+    assert!(stage.bench.accept(stage.large()).await.is_err());
+    assert_eq!(stage.why(), Some(Unwritable::Moved));
+    std::fs::rename(&elsewhere, &log).unwrap();
+    stage.healthy().await;
+    assert_eq!(stage.bench.accept(stage.large()).await, Ok(Accepted::New));
+    let after = stage.bench.after_crash().await;
+    let found = after
+        .store
+        .message(stage.app, MessageRef::Id(message), false);
+    assert!(found.await.is_ok());
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_messages_keeps_outcomes_and_recovers() {
     let stage = stage().await;
     let message = stage.bench.accepted(stage.app, &[stage.endpoint]).await;

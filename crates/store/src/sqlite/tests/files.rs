@@ -98,6 +98,24 @@ fn a_copy_beside_the_log_of_another_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_log_is_looked_for_beside_the_database_that_a_link_leads_to() {
+    let folder = TempDir::new().unwrap();
+    let (link, volume) = (folder.path().join("store.db"), folder.path().join("volume"));
+    std::fs::create_dir(&volume).unwrap();
+    std::os::unix::fs::symlink("volume/real.db", &link).unwrap();
+    drop(open(&folder).unwrap());
+    let (real, log) = (volume.join("real.db"), volume.join("real.db-wal"));
+    let copy = folder.path().join("copy.db");
+    crate::copy(&link, &copy).unwrap();
+    std::fs::write(&log, [1; 5_000]).unwrap();
+    std::fs::rename(&copy, &real).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::ForeignLog(_))));
+    std::fs::remove_file(&real).unwrap();
+    assert!(matches!(open(&folder), Err(OpenError::Missing(at)) if at.ends_with("volume/real.db")));
+    assert_eq!(std::fs::read(&log).unwrap().len(), 5_000);
+}
+
+#[test]
 fn pages_that_do_not_hang_together_are_found() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");

@@ -151,7 +151,7 @@ fn run(turns: &Turns, shared: &Shared, file: &File) {
 }
 
 fn passes(shared: &Shared, file: &File) -> Result<(), Fault> {
-    shared.place.check()?;
+    shared.check_place()?;
     let conn = open::writer(&shared.path)?;
     for _ in 0..PASSES {
         let left = copy(&conn)?;

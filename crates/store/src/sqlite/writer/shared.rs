@@ -9,10 +9,11 @@ use ringbolt_model::Clock;
 use rusqlite::Connection;
 
 use super::meter::Meter;
+use crate::sqlite::Fault;
 use crate::sqlite::activity::Activity;
 use crate::sqlite::fold::Watermarks;
 use crate::sqlite::open::SqliteSettings;
-use crate::sqlite::place::Place;
+use crate::sqlite::place::{self, Place};
 use crate::sqlite::queue::Queue;
 use crate::sqlite::recent_keys::RecentKeys;
 use crate::{Health, Listener, StoreError, Unwritable};
@@ -24,7 +25,9 @@ pub(crate) struct Shared {
     pub(in crate::sqlite) clock: Arc<dyn Clock>,
     pub(in crate::sqlite) path: PathBuf,
     /// Where the file has to be for what is written to be found.
-    pub(super) place: Place,
+    place: Place,
+    /// Where its log has to be, while the writer has it open.
+    log: Mutex<Option<Place>>,
     /// How far the tables by endpoint are folded.
     pub(in crate::sqlite) watermarks: Watermarks,
     /// The newest idempotency keys.
@@ -55,6 +58,7 @@ impl Shared {
             clock: Arc::clone(&settings.clock),
             path: settings.path.clone(),
             place,
+            log: Mutex::default(),
             watermarks: Watermarks::default(),
             recent_keys: RecentKeys::default(),
             meter: Meter::default(),
@@ -64,6 +68,27 @@ impl Shared {
             #[cfg(test)]
             faults: settings.faults.clone(),
         }
+    }
+
+    /// Notes where the log is that the writer has opened.
+    pub(super) fn note_log(&self) {
+        *self.log.lock() = Place::now(place::log_of(&self.path)).ok();
+    }
+
+    /// The writer has closed it: SQLite removes a log with the last connection to it.
+    pub(super) fn forget_log(&self) {
+        *self.log.lock() = None;
+    }
+
+    /// An error if the database or its log are not where they were opened: nobody would find what is written.
+    pub(super) fn check_place(&self) -> Result<(), Fault> {
+        if !self.place.holds() {
+            return Err(Fault::Moved);
+        }
+        if self.log.lock().as_ref().is_some_and(|log| !log.holds()) {
+            return Err(Fault::LogMoved);
+        }
+        Ok(())
     }
 
     /// How the writer is.

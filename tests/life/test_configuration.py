@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from harness.ports import free_port
+from harness.receiver import Receiver, Reply
 from harness.server import ADMIN_TOKEN, Server, ringbolt
 from harness.waiting import eventually
 
@@ -357,6 +358,22 @@ def test_a_request_that_fails_is_one_line_in_the_log(tmp_path):
             assert line["code"] == answer.json()["code"], line
         assert not _lines(server, id="well")
         assert made["token"] not in server.log()
+
+
+@pytest.mark.parametrize("level, steps", [("info", 0), ("info,ringbolt_delivery=debug", 1)])
+def test_the_log_tells_the_story_of_a_message_or_only_its_end(tmp_path, level, steps):
+    story = steps * ["a delivery was tried", "a delivery was tried", "a message was accepted"]
+    story = sorted([*story, "a delivery has failed: no try is left"])
+    settings = {"LOG__FORMAT": "json", "RUST_LOG": level, "DELIVERY__RETRY_SCHEDULE": "1s"}
+    with Receiver(Reply(status=500)) as receiver, Server(tmp_path, **settings) as server:
+        app = server.api.application()
+        endpoint = server.api.endpoint(app, receiver.url())
+        message = server.api.send(app)
+        lines = eventually(
+            lambda: (lines := _lines(server, msg=message)) and len(lines) >= len(story) and lines, what="the lines"
+        )
+        assert sorted(line["message"] for line in lines) == story
+        assert all(line["app"] == app and line.get("endpoint", endpoint) == endpoint for line in lines)
 
 
 def test_what_the_door_refuses_is_a_line_in_the_log_too(tmp_path):

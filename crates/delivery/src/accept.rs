@@ -12,6 +12,7 @@ use ringbolt_store::{Accept, AcceptRefused, Accepted, AppRef, IdempotencyKey, St
 use tokio::time::Instant;
 
 use crate::Handle;
+use crate::message_lines::MessageLines;
 use crate::shared::target;
 
 /// A message as its sender gave it, checked.
@@ -124,15 +125,17 @@ impl Handle {
         targets: &[Target],
     ) -> Result<Taken, Refused> {
         let (id, answer) = self.commit(app, draft, targets)?;
-        match answer.await {
-            Ok(Ok(Accepted::New)) => Ok(Taken {
+        let taken = match answer.await {
+            Ok(Ok(Accepted::New)) => Taken {
                 id,
                 repeated: false,
-            }),
-            Ok(Ok(Accepted::Repeated(id))) => Ok(Taken { id, repeated: true }),
-            Ok(Err(refused)) => Err(refused.into()),
-            Err(_) => Err(Refused::Stopping),
-        }
+            },
+            Ok(Ok(Accepted::Repeated(id))) => Taken { id, repeated: true },
+            Ok(Err(refused)) => return Err(refused.into()),
+            Err(_) => return Err(Refused::Stopping),
+        };
+        MessageLines::accepted(app.id, taken.id, targets.len(), taken.repeated);
+        Ok(taken)
     }
 
     /// The endpoints that want a message. Accepting is cheaper than delivering: where their lanes are

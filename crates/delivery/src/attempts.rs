@@ -37,6 +37,8 @@ impl Shared {
             self.tracker
                 .spawn(async move { this.reconfigure(endpoint).await });
         }
+        self.message_lines
+            .tried(start.message.app, start.delivery, &tried, decision.change);
         self.write(&start, tried, decision);
         self.one_of(actions)
     }

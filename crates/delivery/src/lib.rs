@@ -9,6 +9,7 @@ mod driver;
 mod handle;
 mod http;
 mod line_limit;
+mod message_lines;
 mod metrics;
 mod perform;
 mod process;

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::accept::Answer;
 use crate::breaker_lines::BreakerLines;
 use crate::changes::Changes;
+use crate::message_lines::MessageLines;
 use crate::metrics::Metrics;
 use crate::routing::Routing;
 use crate::transport::Transport;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) workers: Workers,
     pub(crate) breaker_lines: BreakerLines,
+    pub(crate) message_lines: MessageLines,
     pub(crate) tracker: TaskTracker,
     /// Cancelled when no attempt may begin any more.
     pub(crate) soft: CancellationToken,
@@ -82,6 +84,7 @@ impl Shared {
             metrics: Metrics::default(),
             workers: Workers::default(),
             breaker_lines: BreakerLines::default(),
+            message_lines: MessageLines::default(),
             tracker: TaskTracker::new(),
             soft: CancellationToken::new(),
             receipts: Mutex::default(),

@@ -77,6 +77,12 @@ pub(super) fn migrate(conn: &mut Connection, now: i64) -> Result<(), OpenError> 
     let missing = steps_to_apply(&applied(conn)?)?;
     let first = MIGRATIONS.len() - missing;
     for (at, migration) in MIGRATIONS.iter().enumerate().skip(first) {
+        if first > 0 {
+            tracing::info!(
+                step = migration.name,
+                "an older database is brought up to date"
+            );
+        }
         apply(conn, at + 1, migration, now)?;
     }
     Ok(())

@@ -316,3 +316,27 @@ async fn endpoints_keep_event_types_that_are_archived() {
         .until(&what, |owed| owed["data"][0]["status"] == 0)
         .await;
 }
+
+#[tokio::test]
+async fn null_clears_metadata() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let endpoint = house.endpoint(&app).await;
+    for what in [
+        format!("PATCH /app/{app}"),
+        format!("PATCH /app/{app}/endpoint/{endpoint}"),
+    ] {
+        let set = house
+            .admin(&what, json!({"metadata": {"a": "1"}}))
+            .await
+            .expect(200);
+        assert_eq!(set["metadata"], json!({"a": "1"}));
+        let kept = house.admin(&what, json!({})).await.expect(200);
+        assert_eq!(kept["metadata"], json!({"a": "1"}));
+        let cleared = house
+            .admin(&what, json!({"metadata": null}))
+            .await
+            .expect(200);
+        assert_eq!(cleared["metadata"], json!({}));
+    }
+}

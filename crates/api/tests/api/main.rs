@@ -3,6 +3,7 @@
 mod access;
 mod description;
 mod errors;
+mod faults;
 mod house;
 mod life;
 mod portals;

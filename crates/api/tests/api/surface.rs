@@ -30,6 +30,33 @@ async fn a_slash_at_the_end_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_path_has_one_slash_between_its_parts_and_at_most_one_at_its_end() {
+    let house = House::new().await;
+    let app = house.application().await;
+    for path in [format!("/app/{app}/endpoint/"), "/app/?limit=1".to_owned()] {
+        house
+            .admin(&format!("GET {path}"), Value::Null)
+            .await
+            .expect(200);
+    }
+    for path in [
+        "//api/v1/app".to_owned(),
+        "/api//v1/app".to_owned(),
+        "/api/v1//app".to_owned(),
+        "/api/v1/app//".to_owned(),
+        format!("/api/v1/app//{app}"),
+        format!("/api/v1/app/{app}//endpoint"),
+        format!("/api/v1/app/{app}/endpoint//"),
+        format!("/api/v1/app/{app}//msg"),
+    ] {
+        let mut request = request(ADMIN, "GET /app", Value::Null);
+        *request.uri_mut() = path.parse().expect("a path");
+        let answer = house.send(request).await.expect(404);
+        assert_eq!(answer["code"], "not_found", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_paths_and_methods_have_the_house_form() {
     let house = House::new().await;
     for what in ["GET /nothing", "GET /app/x/y/z"] {

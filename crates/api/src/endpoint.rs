@@ -4,6 +4,7 @@ mod asker;
 mod checked;
 mod example;
 mod failing;
+mod header_rules;
 mod headers;
 mod secret;
 mod shape;

@@ -15,7 +15,7 @@ use ringbolt_model::{
 use ringbolt_signatures::Secret;
 
 use super::asker::Asker;
-use super::headers::check_headers;
+use super::header_rules::check_headers;
 use super::shape::{EndpointIn, EndpointPatch, ScheduleIn};
 use crate::application::check_metadata;
 use crate::bounds::{DESCRIPTION, check_text};

@@ -1,5 +1,8 @@
 //! The HTTP face of errors.
 
+mod kind;
+mod of_store;
+
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
@@ -8,9 +11,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use ringbolt_store::{ResendRefused, StoreError};
 use serde::Serialize;
 use serde_json::json;
+
+pub use kind::Kind;
 
 /// An error as a client reads it: `{code, detail}`, or the validation form
 /// `{code, detail: [{loc, msg, type}]}` with 422.
@@ -48,63 +52,6 @@ pub const NO_JSON: &str = "value_error.jsondecode";
 
 /// The longest name that is repeated in an answer, in characters.
 const LONGEST_NAME: usize = 256;
-
-/// What a path or a body can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// An application, by id or uid.
-    Application,
-    /// An endpoint of an application, by id or uid.
-    Endpoint,
-    /// A message of an application, by id or event id.
-    Message,
-    /// An attempt at a message.
-    Attempt,
-    /// An event type, by name.
-    EventType,
-    /// An API key.
-    Key,
-}
-
-impl Kind {
-    const fn noun(self) -> &'static str {
-        match self {
-            Self::Application => "application",
-            Self::Endpoint => "endpoint",
-            Self::Message => "message",
-            Self::Attempt => "attempt",
-            Self::EventType => "event type",
-            Self::Key => "key",
-        }
-    }
-
-    const fn place(self) -> &'static str {
-        match self {
-            Self::Endpoint | Self::Message => " in this application",
-            Self::Attempt => " at this message",
-            Self::Application | Self::EventType | Self::Key => "",
-        }
-    }
-
-    /// What the store said when it was asked for the one with this name.
-    pub fn or(self, error: StoreError, named: &str) -> Problem {
-        match error {
-            StoreError::NotFound => Problem::missing(self, named),
-            other => other.into(),
-        }
-    }
-
-    /// What the store said when one was to be stored under these names of the user's own.
-    pub fn taken(self, error: StoreError, uid: Option<impl Display>) -> Problem {
-        match (error, uid) {
-            (StoreError::Conflict("uid"), Some(uid)) => {
-                let (noun, place) = (self.noun(), self.place());
-                Problem::conflict(format!("another {noun}{place} has the uid `{uid}`"))
-            }
-            (other, _) => other.into(),
-        }
-    }
-}
 
 impl Problem {
     /// An error with a status, a word for programs and a sentence for people.
@@ -316,52 +263,13 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
-            // Whoever knows what was asked for says so by `Kind::or`.
-            StoreError::NotFound => {
-                let detail = "it was deleted meanwhile";
-                Self::new(StatusCode::NOT_FOUND, "not_found", detail)
-            }
-            StoreError::Conflict(what) => {
-                Self::conflict(format!("another one with this {what} exists"))
-            }
-            StoreError::TooMany { what, limit } => Self::bad_request(
-                "limit_reached",
-                format!("at most {limit} {what} are possible"),
-            ),
-            StoreError::Full => {
-                let wait = Duration::from_secs(5);
-                Self::unavailable("the server's disk is full; nothing was stored").after(wait)
-            }
-            StoreError::Unavailable(why) => {
-                tracing::warn!(error = %why, "the store is unavailable");
-                Self::unavailable("the store is unavailable; nothing was stored")
-            }
-            StoreError::Unreadable(why) => Self::internal(why),
-        }
-    }
-}
-
-impl From<ResendRefused> for Problem {
-    fn from(refused: ResendRefused) -> Self {
-        match refused {
-            ResendRefused::MissingPayload => {
-                let detail =
-                    "the content of this message is gone: it was removed, or kept long enough";
-                Self::bad_request("missing_payload", detail)
-            }
-            ResendRefused::Store(error) => error.into(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use ringbolt_store::StoreError;
+
     use super::*;
 
-    fn body(problem: &Problem) -> serde_json::Value {
+    pub(super) fn body(problem: &Problem) -> serde_json::Value {
         serde_json::from_slice(problem.render().body()).unwrap()
     }
 
@@ -373,22 +281,6 @@ mod tests {
             body(&problem),
             json!({"code": "conflict", "detail": "another one with this uid exists"}),
         );
-    }
-
-    #[test]
-    fn what_is_missing_or_taken_is_named() {
-        let told = |problem: Problem| body(&problem)["detail"].as_str().unwrap().to_owned();
-        assert_eq!(
-            told(Kind::Endpoint.or(StoreError::NotFound, "ep_x")),
-            "there is no endpoint `ep_x` in this application"
-        );
-        assert_eq!(
-            told(Kind::Endpoint.taken(StoreError::Conflict("uid"), Some("mine"))),
-            "another endpoint in this application has the uid `mine`"
-        );
-        let long = told(Problem::missing(Kind::Application, &"x".repeat(100_000)));
-        assert!(long.len() < 400, "{}", long.len());
-        assert_eq!(Kind::Key.or(StoreError::Full, "k").status(), 503);
     }
 
     #[test]
@@ -409,19 +301,5 @@ mod tests {
         assert_eq!(detail.as_array().unwrap().len(), MOST_FAULTS + 1);
         assert_eq!(detail[0]["msg"], "0");
         assert_eq!(detail[MOST_FAULTS]["msg"], "99950 more things are wrong");
-    }
-
-    #[test]
-    fn what_went_wrong_inside_is_not_told() {
-        let problem = Problem::from(StoreError::Unreadable("key 7 at /var/lib".into()));
-        assert_eq!(problem.status(), 500);
-        assert!(!String::from_utf8_lossy(problem.render().body()).contains("/var/lib"));
-    }
-
-    #[test]
-    fn a_full_disk_is_to_be_tried_again() {
-        let answer = Problem::from(StoreError::Full).render();
-        assert_eq!(answer.status(), 503);
-        assert_eq!(answer.headers()[RETRY_AFTER], "5");
     }
 }

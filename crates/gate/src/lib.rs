@@ -12,6 +12,7 @@ pub mod mend;
 pub mod openapi;
 pub mod page;
 pub mod patch;
+pub mod permission;
 pub mod problem;
 pub mod query;
 pub mod rest;
@@ -24,10 +25,11 @@ mod throttle;
 
 pub use auth::Authenticator;
 pub use body::{Input, Segments};
-pub use caller::{Caller, Flags, Permission};
+pub use caller::{Caller, Flags};
 pub use faults::Faults;
 pub use page::{Answer, Turn};
 pub use patch::Patch;
+pub use permission::Permission;
 pub use problem::{Kind, Problem};
 pub use query::{Query, Wrong, both};
 

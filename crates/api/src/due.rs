@@ -23,9 +23,8 @@ impl Due {
         };
         let held_until = lane.and_then(|lane| lane.held_until).unwrap_or(due);
         match lane.map(|lane| (lane.state, lane.next_probe)) {
-            // With a probe under way the next one depends on what comes of it.
             Some((LaneState::Broken, probe)) => Self {
-                at: Some(due.max(held_until).max(probe.unwrap_or(now)).max(now)),
+                at: Some(due.max(held_until).max(next_probe(probe, now))),
                 waits_for: Some("breaker"),
             },
             Some((LaneState::Held, _)) => Self {
@@ -38,6 +37,11 @@ impl Due {
             },
         }
     }
+}
+
+/// When a lane whose breaker is open is tried next. With a probe under way that depends on what comes of it.
+pub(crate) fn next_probe(planned: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    planned.unwrap_or(now).max(now)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::{Faults, depth};
 pub const MOST: usize = 1024 * 1024;
 /// How much of a body that is too large is still read, so that its sender comes to read the answer.
 const DRAINED: usize = 64 * 1024 * 1024;
+
 /// With this a server ends a body that takes too long to arrive; how long that is, it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooSlow;

@@ -2,7 +2,7 @@
 //!
 //! A server closes a connection on which it has answered a request without reading it, and a client that has
 //! not noticed trips over that with its next one. So the rest is read, for a while, before the answer leaves.
-//! What the answer says was decided before: nobody has to be waited for to be told that they are unknown.
+//! What the answer says is decided without it.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

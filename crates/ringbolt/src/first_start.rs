@@ -185,14 +185,8 @@ fn keep_private(store: &Path) -> anyhow::Result<()> {
             warn_if_open_to_others(store);
             Ok(())
         }
-        Err(why) => Err(why).with_context(|| {
-            let whose = denied(&[store], true).map(|whose| format!(": {whose}"));
-            format!(
-                "cannot make {}{}",
-                store.display(),
-                whose.unwrap_or_default()
-            )
-        }),
+        Err(why) => Err(why)
+            .with_context(|| format!("cannot make {}{}", store.display(), denied(&[store], true))),
     }
 }
 
@@ -224,12 +218,7 @@ fn read_or_make(
 
 /// What is said of a file that cannot be read.
 fn unreadable(path: &Path) -> String {
-    let whose = denied(&[path], false).map(|whose| format!(": {whose}"));
-    format!(
-        "cannot read {}{}",
-        path.display(),
-        whose.unwrap_or_default()
-    )
+    format!("cannot read {}{}", path.display(), denied(&[path], false))
 }
 
 fn write_whole(path: &Path, folder: &Path, text: &str) -> anyhow::Result<()> {

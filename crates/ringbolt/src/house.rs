@@ -128,7 +128,7 @@ fn not_ours_to_open(store: &Path) -> String {
         PathBuf::from(name)
     };
     let files = ["", ".lock", "-wal", "-shm"].map(beside);
-    denied(&files, true).map_or_else(String::new, |whose| format!(": {whose}"))
+    denied(&files, true)
 }
 
 /// The error that says whose key it is that does not fit.

@@ -5,8 +5,13 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// Why this process may not open the first of these files that it may not open, and what to do.
-pub(crate) fn denied<P: AsRef<Path>>(files: &[P], to_write: bool) -> Option<String> {
+/// To be added to an error: why this process may not open the first of these files that it may not open, and
+/// what to do. Nothing if it may open all of them.
+pub(crate) fn denied<P: AsRef<Path>>(files: &[P], to_write: bool) -> String {
+    whose(files, to_write).map_or_else(String::new, |whose| format!(": {whose}"))
+}
+
+fn whose<P: AsRef<Path>>(files: &[P], to_write: bool) -> Option<String> {
     let refused = files.iter().map(P::as_ref).find(|path| {
         let opened = File::options().read(true).write(to_write).open(path);
         opened.is_err_and(|why| why.kind() == ErrorKind::PermissionDenied)
@@ -36,7 +41,7 @@ mod tests {
     #[test]
     fn what_can_be_opened_is_not_denied_and_the_words_name_owner_mode_and_the_way_out() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert_eq!(denied(&[file.path(), Path::new("/absent")], true), None);
+        assert_eq!(denied(&[file.path(), Path::new("/absent")], true), "");
         let about = fs::metadata(file.path()).unwrap();
         let words = words(file.path(), &about);
         for part in [&format!("user {}", about.uid()), "mode 0600", "chown "] {

@@ -13,6 +13,7 @@ use ringbolt_store::{AttemptFilter, Listing, Order, Page, StatusFilter, StoreErr
 use serde::Serialize;
 
 use super::EndpointOut;
+use crate::due::next_probe;
 use crate::room::{Here, Room};
 
 /// What waits is counted among the messages of this long, as in an endpoint's statistics.
@@ -149,20 +150,18 @@ fn standing(
     lane: Option<&LaneView>,
     now: Timestamp,
 ) -> (&'static str, Option<Timestamp>) {
-    let Some(lane) = lane.filter(|_| endpoint.disabled.is_none()) else {
-        let idle = endpoint.disabled.is_none();
-        return (if idle { "idle" } else { "disabled" }, None);
+    if endpoint.disabled.is_some() {
+        return ("disabled", None);
+    }
+    let Some(lane) = lane else {
+        return ("idle", None);
     };
     match lane.state {
         LaneState::Idle => ("idle", lane.next_due),
         LaneState::Active => ("active", lane.next_due),
         LaneState::WaitingForRate => ("waiting_for_rate", lane.next_due),
         LaneState::Held => ("held", lane.held_until),
-        // With a probe under way the next one depends on what comes of it.
-        LaneState::Broken => (
-            "breaker_open",
-            Some(lane.next_probe.unwrap_or(now).max(now)),
-        ),
+        LaneState::Broken => ("breaker_open", Some(next_probe(lane.next_probe, now))),
         LaneState::Disabled => ("disabled", None),
     }
 }

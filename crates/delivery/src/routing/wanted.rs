@@ -1,7 +1,8 @@
 //! What an endpoint wants, held in few bytes: a name of any length is a fingerprint of sixteen.
 //!
-//! A fingerprint is made under keys that are drawn anew each time, so nobody can choose two names that
-//! have the same one, and by chance that does not happen: there are 2^128.
+//! A fingerprint is made under keys that nobody outside of this process knows, and that differ from one set of
+//! routes to the next, so that names which have the same one cannot be looked for. By chance that does not
+//! happen: there are 2^128.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_have_fingerprints_that_differ_and_no_two_rounds_are_alike() {
+    fn names_that_differ_have_fingerprints_that_differ_and_no_two_sets_have_the_same() {
         let (one, other) = (Fingerprints::default(), Fingerprints::default());
         let prints: std::collections::HashSet<u128> = (0..10_000)
             .map(|n| one.of(&format!("invoice.{n}")))

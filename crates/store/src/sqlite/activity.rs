@@ -60,7 +60,29 @@ pub(super) struct Activity {
     /// `store-copy`.
     pub(super) copier: Doing,
     /// How many copies are being made for whoever asked, each by a `store-backup`.
-    pub(super) backups: AtomicUsize,
+    backups: AtomicUsize,
+}
+
+impl Activity {
+    /// A copy is being made until what this returns is dropped, whichever way it ends.
+    pub(super) fn begin_backup(&self) -> Backup<'_> {
+        self.backups.fetch_add(1, Relaxed);
+        Backup(self)
+    }
+
+    /// How many copies are being made.
+    pub(super) fn backups(&self) -> usize {
+        self.backups.load(Relaxed)
+    }
+}
+
+/// That a copy is being made.
+pub(super) struct Backup<'a>(&'a Activity);
+
+impl Drop for Backup<'_> {
+    fn drop(&mut self) {
+        self.0.backups.fetch_sub(1, Relaxed);
+    }
 }
 
 #[cfg(test)]
@@ -79,5 +101,17 @@ mod tests {
         }));
         assert!(busy.is_err() && doing.has_ended());
         assert_eq!(doing.words("writing"), "stopped");
+    }
+
+    #[test]
+    fn a_copy_is_no_longer_made_when_it_has_ended_also_by_a_panic() {
+        let activity = Activity::default();
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _backup = activity.begin_backup();
+            assert_eq!(activity.backups(), 1);
+            panic!("ordered by a test")
+        }));
+        assert!(ended.is_err());
+        assert_eq!(activity.backups(), 0);
     }
 }

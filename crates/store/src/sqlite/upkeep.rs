@@ -81,10 +81,10 @@ impl Upkeep for SqliteStore {
         std::thread::Builder::new()
             .name("store-backup".into())
             .spawn(move || {
-                // Whoever asked may have gone; the copy is complete all the same.
-                shared.activity.backups.fetch_add(1, Relaxed);
+                let making = shared.activity.begin_backup();
                 let copied = backup::copy(&from, &to);
-                shared.activity.backups.fetch_sub(1, Relaxed);
+                drop(making);
+                // Whoever asked may have gone; the copy is complete all the same.
                 let _gone = answer.send(copied);
             })
             .map_err(failed)?;
@@ -117,9 +117,9 @@ impl Upkeep for SqliteStore {
             worker("store-read", &self.readers.activity()),
             worker("store-copy", activity.copier.words("copying the log")),
         ];
-        let copies = activity.backups.load(Relaxed);
+        let copies = activity.backups();
         if copies > 0 {
-            workers.push(worker("store-backup", &format!("{copies} copies are made")));
+            workers.push(worker("store-backup", &format!("making copies: {copies}")));
         }
         workers
     }

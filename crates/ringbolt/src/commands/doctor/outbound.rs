@@ -6,8 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringbolt_delivery::HttpSettings;
 use ringbolt_model::{Clock, IdMaker, MessageId, Timestamp};
-use ringbolt_net::{Client, Exchange, HeaderBlock, Method, Report, Target, Timings};
-
+use ringbolt_net::{Client, Exchange, Failure, HeaderBlock, Method, Report, Target, Timings};
 use ringbolt_signatures::headers::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP};
 use ringbolt_signatures::{Secret, Signer};
 
@@ -66,7 +65,7 @@ fn findings(url: &str, report: &Report) -> Vec<Finding> {
         .map(|address| format!(" at {address}"))
         .unwrap_or_default();
     let result = match &report.result {
-        Err(why) => Finding::Bad(format!("{url}{at}: {why} ({})", way_out(why.as_str()))),
+        Err(why) => Finding::Bad(format!("{url}{at}: {why} ({})", way_out(why, url))),
         Ok(reply) if (200..300).contains(&reply.status) => {
             Finding::Good(format!("{url}{at} answered {}", reply.status))
         }
@@ -88,22 +87,45 @@ fn findings(url: &str, report: &Report) -> Vec<Finding> {
     findings
 }
 
-/// What to do about a failure, by its word.
-fn way_out(word: &str) -> &'static str {
-    match word {
-        "blocked" => "private networks have to be allowed: delivery.allow_networks",
-        "port_blocked" => "that port has to be allowed: delivery.allow_ports",
-        "dns_not_found" | "dns_timeout" | "dns_failed" => "see net.resolver",
-        "tls" => {
+/// What to do about a failure.
+fn way_out(why: &Failure, url: &str) -> &'static str {
+    match why {
+        Failure::Blocked(_) => "private networks have to be allowed: delivery.allow_networks",
+        Failure::PortBlocked(_) => "that port has to be allowed: delivery.allow_ports",
+        Failure::Dns(_) => "see net.resolver",
+        // A server that expects no handshake answers in plain text, or waits for more.
+        Failure::Tls(said) if said.contains("InvalidContentType") || &**said == "timeout" => {
+            "what listens there speaks no TLS, it seems: try http:// instead"
+        }
+        Failure::Tls(said) if said.contains("CaUsedAsEndEntity") => {
+            "its certificate calls itself an authority (`openssl req -x509` makes such) and cannot be a server's: make it \
+             anew with -addext basicConstraints=critical,CA:FALSE, and name that in net.extra_roots"
+        }
+        Failure::Tls(_) => {
             "it needs a certificate for that name by an authority that is trusted. net.extra_roots takes the certificate of an \
-             authority of your own, or a receiver's own self-signed one. Only one that calls itself an authority \
-             (CaUsedAsEndEntity; `openssl req -x509` makes such) cannot be a server's: make it anew with \
+             authority of your own, or a receiver's own self-signed one if that is made with \
              -addext basicConstraints=critical,CA:FALSE"
         }
-        "connect_refused" => "nothing listens there",
-        "proxy" => "see delivery.egress_proxy",
-        _ => "see whether a firewall is in between",
+        Failure::ConnectRefused => "nothing listens there",
+        Failure::Timeout => {
+            "it was connected to, and did not answer in time: the receiver is slow (delivery.timeout)"
+        }
+        Failure::Reset | Failure::ClosedEarly | Failure::ProtocolError(_) if is_plain(url) => {
+            "it was connected to, and did not answer as a web server does; if it speaks TLS, try https:// instead"
+        }
+        Failure::Reset | Failure::ClosedEarly | Failure::ProtocolError(_) => {
+            "it was connected to, and did not answer as a web server does: see the receiver's own log"
+        }
+        Failure::HeadersTooLarge => "the receiver has to answer with less",
+        Failure::Proxy(_) => "see delivery.egress_proxy",
+        Failure::ConnectTimeout | Failure::ConnectOther(_) => {
+            "see whether a firewall is in between"
+        }
     }
+}
+
+fn is_plain(url: &str) -> bool {
+    url.starts_with("http://")
 }
 
 fn parts(timings: &Timings) -> String {

@@ -24,18 +24,19 @@ pub(super) fn pair(config: &Config, now: Timestamp) -> Finding {
             "{why}: name a PEM file that the server may read, and the key that the certificate was made for"
         ));
     }
-    judge(certificate, now)
+    judge(certificate, now, "renew it, then send the server a SIGHUP")
 }
 
 /// The file of further roots; whether its certificates can be roots was found out before.
 pub(super) fn roots(config: &Config, now: Timestamp) -> Finding {
     match &config.net.extra_roots {
         None => Finding::Good("only the system's are trusted".into()),
-        Some(path) => judge(path, now),
+        Some(path) => judge(path, now, "renew it, then start the server again"),
     }
 }
 
-fn judge(path: &Path, now: Timestamp) -> Finding {
+/// Judges a file by its validity, and says how a newer one comes into force.
+fn judge(path: &Path, now: Timestamp, renew: &str) -> Finding {
     let place = path.display();
     let chain = match chain(path) {
         Ok(chain) => chain,
@@ -57,13 +58,10 @@ fn judge(path: &Path, now: Timestamp) -> Finding {
         ));
     }
     if all.until < now {
-        return Finding::Bad(format!("{place} expired at {}: renew it", all.until));
+        return Finding::Bad(format!("{place} expired at {}: {renew}", all.until));
     }
     if all.until < now + SOON {
-        return Finding::Doubtful(format!(
-            "{place} expires at {}: renew it, then send the server a SIGHUP",
-            all.until
-        ));
+        return Finding::Doubtful(format!("{place} expires at {}: {renew}", all.until));
     }
     Finding::Good(format!("{place} is valid until {}", all.until))
 }
@@ -82,7 +80,7 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), wanted.self_signed(&key).unwrap().pem()).unwrap();
-        judge(file.path(), NOW)
+        judge(file.path(), NOW, "renew it")
     }
 
     #[test]

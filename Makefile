@@ -7,7 +7,7 @@ TEST_WORKERS ?= 2
 export RINGBOLT_BIN TEST_WORKERS
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
-.PHONY: run test test-long lint fmt bench units large blackbox tools-test tools-lint binary
+.PHONY: run test test-long lint book fmt bench units large blackbox tools-test tools-lint binary
 
 run:
 	scripts/need build
@@ -45,6 +45,11 @@ lint: tools-lint
 	cargo deny --locked check bans licenses sources
 	cargo machete crates
 	cargo nextest run --locked --package ringbolt-testkit --test edges
+	.tools/book/bin/mdbook build docs
+
+# The book with its search, in target/book.
+book:
+	scripts/need book
 	.tools/book/bin/mdbook build docs
 
 fmt:

@@ -360,7 +360,7 @@ def test_a_request_that_fails_is_one_line_in_the_log(tmp_path):
         assert made["token"] not in server.log()
 
 
-@pytest.mark.parametrize("level, steps", [("info", 0), ("info,ringbolt_delivery=debug", 1)])
+@pytest.mark.parametrize("level, steps", [("info", 0), ("info,ringbolt=debug", 1)])
 def test_the_log_tells_the_story_of_a_message_or_only_its_end(tmp_path, level, steps):
     story = steps * ["a delivery was tried", "a delivery was tried", "a message was accepted"]
     story = sorted([*story, "a delivery has failed: no try is left"])

@@ -7,10 +7,15 @@ import threading
 from collections import Counter
 
 
+class Cut(str):
+    """An alias whose target is not in the answer."""
+
+
 class NameServer:
     """Answers from `names`: a name to a list of addresses, or to a function of how often it was asked (from 0).
 
-    A name that leads to a text is an alias of that name. Names that are not there do not exist.
+    A text instead is an alias: the answer has all names on its way and what the last of them leads to, or of a `Cut` one
+    the alias alone, so that whoever asks has to ask on. Names that are not there do not exist.
     `asked` counts the questions by (name, type).
     """
 
@@ -44,20 +49,34 @@ class NameServer:
         word, version = self.TYPES.get(kind, ("other", 0))
         times = self.asked[name, word]
         self.asked[name, word] += 1
-        known = self.names.get(name)
-        alias = b""
-        if isinstance(known, str):
-            target = b"".join(bytes([len(label)]) + label.encode() for label in known.split(".")) + b"\0"
-            alias = b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 0, len(target)) + target
-            known = self.names[known]
-        addresses = known(times) if callable(known) else (known or [])
-        packed = [ip.packed for ip in map(ipaddress.ip_address, addresses) if ip.version == version]
+        chain, known = self._led(name, times)
+        packed = [ip.packed for ip in map(ipaddress.ip_address, known or []) if ip.version == version]
         code = 0 if known is not None else 3
-        head = question[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(packed) + bool(alias), 0, 0)
-        # The owner of the addresses: the name that was asked for, or the one that the alias leads to.
-        owner = struct.pack("!H", 0xC000 | (end + 4 + 12 if alias else 12))
-        records = b"".join(owner + struct.pack("!HHIH", kind, 1, 0, len(ip)) + ip for ip in packed)
-        return head + question[12 : end + 4] + alias + records
+        records = [_record(owner, 5, _labels(target)) for owner, target in zip(chain, chain[1:])]
+        records += [_record(chain[-1], kind, ip) for ip in packed]
+        head = question[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(records), 0, 0)
+        return head + question[12 : end + 4] + b"".join(records)
+
+    def _led(self, name, times):
+        """The names from this one to the one that has the addresses, and these; none for a name that does not exist."""
+        chain = [name]
+        while True:
+            known = self.names.get(chain[-1])
+            known = known(times) if callable(known) else known
+            if not isinstance(known, str):
+                return chain, known
+            again = known in chain
+            chain.append(str(known))
+            if again or isinstance(known, Cut):
+                return chain, []
+
+
+def _labels(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def _record(owner, kind, data):
+    return _labels(owner) + struct.pack("!HHIH", kind, 1, 0, len(data)) + data
 
 
 def _name(question):

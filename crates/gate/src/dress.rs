@@ -104,7 +104,7 @@ pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
         .allow_methods(methods)
         .allow_headers(asked)
-        .expose_headers([REQUEST_ID, RETRY_AFTER])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, crate::idempotency::REPLAYED])
         .max_age(Duration::from_secs(3600));
     Some(layer)
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EndpointIn {
     /// Where to send: http or https.
-    #[schema(required = true, value_type = String)]
+    #[schema(required = true, value_type = String, max_length = 2048)]
     pub(super) url: Option<String>,
     /// What it is for.
     pub(super) description: Option<String>,
@@ -55,6 +55,7 @@ pub(crate) struct EndpointIn {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EndpointPatch {
     /// Where to send.
+    #[schema(max_length = 2048)]
     pub(super) url: Option<String>,
     /// What it is for.
     pub(super) description: Option<String>,

@@ -167,6 +167,14 @@ async fn browsers_on_configured_origins_may_call() {
         allowed.headers["access-control-allow-origin"],
         "https://app.example.com"
     );
+    let mut plain = request("", "GET /app", Value::Null);
+    let headers = plain.headers_mut();
+    headers.insert("origin", "https://app.example.com".parse().unwrap());
+    let seen = house.route(plain).await;
+    assert_eq!(
+        seen.headers["access-control-expose-headers"],
+        "x-request-id,retry-after,idempotent-replayed"
+    );
     let refused = house.route(preflight("https://evil.example")).await;
     assert!(!refused.headers.contains_key("access-control-allow-origin"));
 }

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from harness.load import Load
-from harness.receiver import Endless, Hang, Receiver, Trickle, TrickledHead
+from harness.receiver import Endless, Hang, Raw, Receiver, Reply, Trickle, TrickledHead
 from harness.server import Server
 from harness.waiting import eventually
 
@@ -111,6 +111,27 @@ def test_a_response_of_ten_gigabytes_is_not_read(status):
         eventually(lambda: receiver.open == 0, what="the connection is closed")
         assert endless.sent < 64 * 1024 * 1024, "what the sockets hold, not what was offered"
         assert server.rss_kib() - before < 50 * 1024
+
+
+def test_a_message_that_meets_the_end_of_a_kept_connection_is_sent_once_more_and_that_is_counted():
+    """The receiver takes the second request of a connection and closes without a word, as one whose patience ends does."""
+    closes = lambda arrival: Raw(b"") if arrival.nth == 2 else Reply()  # noqa: E731
+    with Receiver(closes) as receiver, Server(DELIVERY__RETRY_SCHEDULE="1h") as server:
+        api = server.api
+        app = api.application()
+        endpoint = api.endpoint(app, receiver.url())
+
+        def deliver():
+            message = api.send(app)
+            eventually(lambda: api.destinations(app, message)[endpoint]["status"] == 0, what="delivered")
+            assert len(api.attempts(app, message)) == 1
+            return receiver.ids[message]
+
+        assert deliver() == 1
+        assert server.metric("ringbolt_attempts_repeated_total") == 0
+        assert deliver() == 2, "taken twice, under the same id"
+        assert server.metric("ringbolt_attempts_repeated_total") == 1
+        assert server.failures().total() == 0
 
 
 @pytest.mark.parametrize(

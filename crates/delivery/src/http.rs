@@ -156,7 +156,7 @@ fn tried(report: Report, url: Arc<str>, at: Timestamp) -> Tried {
         total: report.timings.total,
     };
     let took = timings.total;
-    let address = report.address;
+    let (address, repeated) = (report.address, report.repeated);
     match report.result {
         Ok(reply) => {
             let verdict = verdict_of(&reply, at.as_seconds(), took);
@@ -172,6 +172,7 @@ fn tried(report: Report, url: Arc<str>, at: Timestamp) -> Tried {
                 body: reply.body,
                 timings,
                 verdict,
+                repeated,
                 missing: false,
             }
         }
@@ -186,6 +187,7 @@ fn tried(report: Report, url: Arc<str>, at: Timestamp) -> Tried {
             body: Bytes::new(),
             timings,
             verdict: Verdict::failure(took),
+            repeated,
             missing: false,
         },
     }

@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     failed: Counter,
     expired: Counter,
     attempts_failed: Vec<(AttemptFailure, Counter)>,
+    attempts_repeated: Counter,
     attempt_seconds: Histogram,
     accept_seconds: Histogram,
     warnings: Counter,
@@ -62,6 +63,10 @@ impl Default for Metrics {
         );
         let failed = counter("deliveries_failed", "Deliveries that ended without success");
         let expired = counter("deliveries_expired", "Of these, for want of their content");
+        let attempts_repeated = counter(
+            "attempts_repeated",
+            "Tries that were made once more on a new connection, as the kept one had ended",
+        );
         let warnings = counter(
             "endpoint_warnings",
             "Warnings that an endpoint keeps failing",
@@ -108,6 +113,7 @@ impl Default for Metrics {
             failed,
             expired,
             attempts_failed,
+            attempts_repeated,
             attempt_seconds,
             accept_seconds,
             warnings,
@@ -129,6 +135,7 @@ impl Metrics {
     pub(crate) fn finished(&self, tried: &Tried, decision: &Decision) {
         self.attempt_seconds
             .observe(tried.timings.total.as_secs_f64());
+        self.attempts_repeated.inc_by(u64::from(tried.repeated));
         let counters = &self.attempts_failed;
         if let Some((_, counter)) = counters.iter().find(|(why, _)| tried.failure == Some(*why)) {
             counter.inc();

@@ -46,6 +46,8 @@ pub struct Tried {
     pub timings: Timings,
     /// What the engine is to make of it.
     pub verdict: Verdict,
+    /// It was made once more on a new connection, as the kept one had ended.
+    pub repeated: bool,
     /// The endpoint does not exist any more.
     pub missing: bool,
 }
@@ -68,6 +70,7 @@ impl Tried {
                 ..Timings::default()
             },
             verdict: Verdict::failure(Duration::ZERO),
+            repeated: false,
             missing: false,
         }
     }

@@ -136,13 +136,16 @@ impl Client {
             address: course.trace.address,
             timings: course.timings(started.elapsed()),
             reused: course.reused,
+            repeated: course.repeated,
             result,
         }
     }
 
-    /// Uses an idle connection if there is one. If it turns out to have been closed, the exchange
-    /// is made once more on a new one: the peer cannot have answered, and if it has acted, it
-    /// knows the message by its id.
+    /// Uses an idle connection if there is one. If it turns out to have ended, the exchange is made
+    /// once more on a new one. Over HTTP/2 only where the peer has surely not acted on it: a
+    /// GOAWAY tells which requests it took. HTTP/1.1 has no such word, and servers close idle
+    /// connections all the time; there a peer that did act before it closed gets the request
+    /// twice, and knows the message by its id.
     async fn run(
         &self,
         exchange: &Exchange<'_>,
@@ -157,8 +160,14 @@ impl Client {
         };
         match self.run_on_idle(&key, exchange, started, course).await {
             Some(Ok(reply)) => return Ok(reply),
-            Some(Err(stumbled)) if !stumbled.untouched => return Err(stumbled.failure),
-            _ => {}
+            Some(Err(stumbled)) if !stumbled.repeatable => return Err(stumbled.failure),
+            Some(Err(_)) => {
+                *course = Course {
+                    repeated: true,
+                    ..Course::default()
+                }
+            }
+            None => {}
         }
         // Dialling is rare and its state large: boxed, so that every other exchange stays small.
         Box::pin(self.run_on_new(key, profile, exchange, course)).await
@@ -199,7 +208,6 @@ impl Client {
         exchange: &Exchange<'_>,
         course: &mut Course,
     ) -> Result<Reply, Failure> {
-        *course = Course::default();
         let dialled = self
             .dialler
             .dial(exchange.target, profile, &mut course.trace)
@@ -253,6 +261,7 @@ impl Client {
 struct Course {
     trace: Trace,
     reused: bool,
+    repeated: bool,
     begun: Option<Instant>,
     first_byte: Option<Instant>,
 }

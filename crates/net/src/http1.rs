@@ -41,16 +41,16 @@ pub(crate) struct Finished {
 /// An exchange that brought none.
 pub(crate) struct Stumbled {
     pub(crate) failure: Failure,
-    /// Whether not a byte of a reply had come: on a connection that had been idle, the peer has
-    /// then most likely closed it before the request arrived.
-    pub(crate) untouched: bool,
+    /// Whether the request may be made once more, if the connection had been idle.
+    pub(crate) repeatable: bool,
 }
 
 impl Stumbled {
-    fn touched(failure: Failure) -> Self {
+    /// The peer may have acted on the request, or would fail again.
+    pub(crate) fn finally(failure: Failure) -> Self {
         Self {
             failure,
-            untouched: false,
+            repeatable: false,
         }
     }
 }
@@ -88,7 +88,7 @@ impl Connection {
         let finished = self
             .read_body(head, head_len, limits)
             .await
-            .map_err(Stumbled::touched)?;
+            .map_err(Stumbled::finally)?;
         Ok(Finished {
             reusable: finished.reusable && sent.is_whole(),
             ..finished
@@ -110,11 +110,11 @@ impl Connection {
                 *first_byte = Some(Instant::now());
             }
             if head::worth_parsing(&self.buffer, searched) {
-                let parsed = head::parse(&self.buffer, bodyless).map_err(Stumbled::touched)?;
+                let parsed = head::parse(&self.buffer, bodyless).map_err(Stumbled::finally)?;
                 if let Some((head, length)) = parsed {
                     spent += length;
                     if spent > limits.max_header_bytes {
-                        return Err(Stumbled::touched(Failure::HeadersTooLarge));
+                        return Err(Stumbled::finally(Failure::HeadersTooLarge));
                     }
                     if head.status >= 200 {
                         return Ok((head, length));
@@ -126,12 +126,17 @@ impl Connection {
             }
             searched = self.buffer.len();
             if spent + searched > limits.max_header_bytes {
-                return Err(Stumbled::touched(Failure::HeadersTooLarge));
+                return Err(Stumbled::finally(Failure::HeadersTooLarge));
             }
-            let untouched = first_byte.is_none();
-            self.fill(READ_SIZE)
-                .await
-                .map_err(|failure| Stumbled { failure, untouched })?;
+            // A server may close an idle connection at any moment and cannot announce it (RFC 9112 §9.5), so
+            // this is how a request ends that crossed such an end. A request that was taken and then dropped
+            // ends likewise. RFC 9110 §9.2.2 leaves a repeat to clients that know it to be harmless: the
+            // receiver knows the message by its id, and to wait for the next try would delay it by seconds.
+            let repeatable = first_byte.is_none();
+            self.fill(READ_SIZE).await.map_err(|failure| Stumbled {
+                failure,
+                repeatable,
+            })?;
         }
     }
 

@@ -1,5 +1,6 @@
 //! HTTP/2: exchanges that share connections, and the list of those connections.
 
+mod counted;
 mod exchange;
 mod shared;
 

@@ -17,6 +17,8 @@ pub struct Report {
     pub timings: Timings,
     /// Whether the connection had served an earlier exchange.
     pub reused: bool,
+    /// Whether the exchange was made once more on a new connection, as the kept one had ended.
+    pub repeated: bool,
     /// The reply, or why there is none.
     pub result: Result<Reply, Failure>,
 }

@@ -99,6 +99,7 @@ impl Transport for Script {
             } else {
                 Verdict::success(took)
             },
+            repeated: false,
             missing: false,
         }
     }

@@ -21,25 +21,27 @@ pub(crate) async fn exchange(
     limits: &Limits,
     first_byte: &mut Option<Instant>,
 ) -> Result<Reply, Stumbled> {
-    let touched = |failure| Stumbled {
-        failure,
-        untouched: false,
-    };
-    let stumbled = |error: h2::Error| Stumbled {
-        failure: failure(&error),
-        untouched: is_of_connection(&error),
-    };
-    let request = request(exchange, standing).map_err(touched)?;
-    let mut sender = lease.sender().ready().await.map_err(stumbled)?;
+    let request = request(exchange, standing).map_err(Stumbled::finally)?;
+    let mut sender = lease.sender().ready().await.map_err(unsent)?;
     let bodyless = exchange.body.is_empty();
-    let (response, mut upload) = sender.send_request(request, bodyless).map_err(stumbled)?;
+    let writes = lease.writes();
+    let (response, mut upload) = sender.send_request(request, bodyless).map_err(unsent)?;
     // The body is sent as the peer makes room for it, for as long as the upload is held. What
     // goes wrong with it is told by the response.
     let _told = bodyless || upload.send_data(exchange.body.clone(), true).is_ok();
-    let response = response.await.map_err(stumbled)?;
+    let response = response.await.map_err(|error| Stumbled {
+        failure: failure(&error),
+        repeatable: is_disowned(&error) || (error.is_io() && lease.writes() == writes),
+    })?;
     *first_byte = Some(Instant::now());
     lease.answer();
-    receive(response, limits).await.map_err(touched)
+    let received = receive(response, limits).await;
+    // A server that says too much, or something broken, may send on whatever it is told. Others are
+    // not made to share a connection with that.
+    if received.as_ref().map_or(true, |reply| reply.truncated) {
+        lease.give_up();
+    }
+    received.map_err(Stumbled::finally)
 }
 
 fn request(exchange: &Exchange<'_>, standing: &Standing) -> Result<Request<()>, Failure> {
@@ -107,8 +109,20 @@ pub(super) fn failure(error: &h2::Error) -> Failure {
     Failure::ProtocolError("HTTP/2")
 }
 
-/// Whether it was the connection that ended and not this exchange, or the peer says that it has
-/// not acted on the request (RFC 9113 §8.7).
-fn is_of_connection(error: &h2::Error) -> bool {
-    error.is_io() || error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM)
+/// The request was not handed to the connection, as that had ended.
+fn unsent(error: h2::Error) -> Stumbled {
+    Stumbled {
+        failure: failure(&error),
+        repeatable: error.is_io() || error.is_go_away(),
+    }
 }
+
+/// Whether the peer itself says that it has not acted on the request and will not (RFC 9113 §8.7): it refused
+/// the stream, or its GOAWAY names a last stream before this one. h2 ends streams by a GOAWAY of the peer's only when
+/// they lie beyond that; the others go on, and end in an error of the connection if they are not answered.
+fn is_disowned(error: &h2::Error) -> bool {
+    error.is_remote() && (error.is_go_away() || error.reason() == Some(Reason::REFUSED_STREAM))
+}
+
+#[cfg(test)]
+mod tests;

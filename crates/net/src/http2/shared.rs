@@ -10,14 +10,15 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use super::counted::{Counted, Writes};
 use crate::failure::Failure;
 use crate::pool::Key;
 use crate::settings::Limits;
-use crate::stream::Stream;
 
 /// Exchanges on one connection at once, if its server allows that many; beyond that another
 /// connection is made.
@@ -31,6 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// A connection on which HTTP/2 has begun.
 pub(crate) struct Begun {
     sender: SendRequest<Bytes>,
+    writes: Writes,
     ended: Arc<AtomicBool>,
     needed: DropGuard,
 }
@@ -39,6 +41,7 @@ pub(crate) struct Begun {
 pub(crate) struct Shared {
     key: Key,
     sender: SendRequest<Bytes>,
+    writes: Writes,
     address: SocketAddr,
     streams: AtomicUsize,
     idle_since: Mutex<Instant>,
@@ -62,6 +65,17 @@ impl Lease {
         self.shared.sender.clone()
     }
 
+    /// How often the connection was asked to write until now.
+    pub(crate) fn writes(&self) -> u64 {
+        self.shared.writes.so_far()
+    }
+
+    /// Whether the connection is over.
+    #[cfg(test)]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.shared.ended.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn address(&self) -> SocketAddr {
         self.shared.address
     }
@@ -69,6 +83,11 @@ impl Lease {
     /// Says that an answer has begun.
     pub(crate) fn answer(&self) {
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that the answer did not end as it should, so that the connection is not used again.
+    pub(crate) fn give_up(&self) {
+        self.answered.store(false, Ordering::Relaxed);
     }
 }
 
@@ -150,6 +169,7 @@ impl SharedConnections {
         let shared = Arc::new(Shared {
             key,
             sender: begun.sender,
+            writes: begun.writes,
             address,
             streams: AtomicUsize::new(0),
             idle_since: Mutex::new(now),
@@ -167,16 +187,17 @@ impl SharedConnections {
     }
 
     /// After an exchange: if it had an answer others may use the connection, or it ends here when
-    /// another, made at the same time, has room for all of them.
+    /// another, made at the same time, has room for all of them. Without one it ends as soon as
+    /// it carries no exchange.
     pub(crate) fn settle(&self, lease: &Lease) {
         let shared = &lease.shared;
         let answered = lease.answered.load(Ordering::Relaxed);
-        if !answered || shared.proven.swap(true, Ordering::Relaxed) {
+        if answered && shared.proven.swap(true, Ordering::Relaxed) {
             return;
         }
         if let Some(all) = self.by_key.lock().get_mut(&shared.key) {
             let is_other = |other: &Arc<Shared>| !Arc::ptr_eq(other, shared);
-            if all.iter().any(|other| is_other(other) && other.has_room()) {
+            if !answered || all.iter().any(|other| is_other(other) && other.has_room()) {
                 all.retain(|other| is_other(other));
             }
         }
@@ -227,24 +248,29 @@ fn retain(by_key: &mut ByKey, keep: impl Fn(&Shared) -> bool) {
 }
 
 /// Begins HTTP/2 on a stream; the connection's task belongs to the tracker.
-pub(crate) async fn shake_hands(
-    stream: Stream,
+pub(crate) async fn shake_hands<S>(
+    stream: S,
     limits: &Limits,
     tasks: &TaskTracker,
-) -> Result<Begun, Failure> {
+) -> Result<Begun, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let writes = Writes::default();
     let header_list = u32::try_from(limits.max_header_bytes * 2).unwrap_or(u32::MAX);
     let (sender, connection) = Builder::new()
         .enable_push(false)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(header_list)
-        .handshake(stream)
+        .handshake(Counted::new(stream, writes.clone()))
         .await
         .map_err(|error| super::exchange::failure(&error))?;
     let (ended, needed) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
     tasks.spawn(run(connection, needed.clone(), Arc::clone(&ended)));
     Ok(Begun {
         sender,
+        writes,
         ended,
         needed: needed.drop_guard(),
     })
@@ -252,11 +278,13 @@ pub(crate) async fn shake_hands(
 
 /// Every exchange learns of the connection's end by itself. A peer that does not read must not
 /// keep the connection when nobody needs it any more.
-async fn run(
-    connection: Connection<Stream, Bytes>,
+async fn run<S>(
+    connection: Connection<Counted<S>, Bytes>,
     unneeded: CancellationToken,
     ended: Arc<AtomicBool>,
-) {
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = &mut connection => {}

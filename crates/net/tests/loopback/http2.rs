@@ -164,7 +164,7 @@ async fn of_connections_that_were_made_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn a_body_is_cut_at_the_limit_and_the_connection_lives_on() {
+async fn a_body_is_cut_at_the_limit_and_its_connection_is_not_used_again() {
     let authority = Authority::new();
     let server = Http2Server::start(&authority).await;
     let client = trusting(&authority);
@@ -172,18 +172,28 @@ async fn a_body_is_cut_at_the_limit_and_the_connection_lives_on() {
     assert_eq!((cut.body.len(), cut.truncated), (65536, true));
     let whole = reply(&client, &server.url("/65536")).await;
     assert_eq!((whole.body.len(), whole.truncated), (65536, false));
-    assert_eq!(server.connections(), 1);
+    assert_eq!(reply(&client, &server.url("/")).await.status, 200);
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]
-async fn an_exchange_on_a_connection_that_the_server_has_ended_is_made_once_more() {
+async fn a_connection_that_the_server_has_ended_is_not_used_again() {
     let authority = Authority::new();
     let server = Http2Server::start(&authority).await;
     let client = trusting(&authority);
     reply(&client, &server.url("/")).await;
     server.closing.send(1).unwrap();
+    let seen = async {
+        while client.idle_connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), seen)
+        .await
+        .unwrap();
     let report = post(&client, &server.url("/")).await;
-    assert_eq!((report.result.unwrap().status, report.reused), (200, false));
+    assert_eq!((report.reused, report.repeated), (false, false));
+    assert_eq!(report.result.unwrap().status, 200);
     assert_eq!(server.connections(), 2);
 }
 
@@ -208,8 +218,9 @@ async fn headers_beyond_the_limit_are_refused() {
         failure(&client, &server.url("/headers")).await,
         Failure::HeadersTooLarge
     );
+    assert_eq!(client.idle_connections(), 0);
     assert_eq!(reply(&client, &server.url("/")).await.status, 200);
-    assert_eq!(server.connections(), 1);
+    assert_eq!(server.connections(), 2);
 }
 
 #[tokio::test]

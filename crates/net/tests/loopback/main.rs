@@ -9,6 +9,7 @@ mod dns;
 mod guarded;
 mod http1;
 mod http2;
+mod http2_goodbye;
 mod http2_rude;
 mod malformed;
 mod name_server;

@@ -109,8 +109,8 @@ pub struct Working {
 #[async_trait]
 pub trait Upkeep: Send + Sync {
     /// One bounded step of tidying: content and rows past retention, what deleted applications and
-    /// endpoints owned, old idempotency keys, free pages. It holds the writer no longer than 20 ms, but for
-    /// what the disk takes to read or write the content of one message.
+    /// endpoints owned, old idempotency keys, free pages. It holds the writer no longer than 20 ms, with what an
+    /// idle disk takes for a commit of half a megabyte.
     async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError>;
     /// The largest id of any kind that the store holds, as its integer.
     async fn largest_id(&self) -> Result<u64, StoreError>;

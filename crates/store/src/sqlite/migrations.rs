@@ -35,6 +35,10 @@ const MIGRATIONS: &[Migration] = &[
         name: "0005_failing",
         sql: include_str!("../../migrations/sqlite/0005_failing.sql"),
     },
+    Migration {
+        name: "0006_gone_content",
+        sql: include_str!("../../migrations/sqlite/0006_gone_content.sql"),
+    },
 ];
 
 const RECORD: &str = "CREATE TABLE migration (

@@ -5,6 +5,7 @@ mod applications;
 pub(in crate::sqlite) mod budget;
 mod endpoints;
 mod keys;
+pub(in crate::sqlite) mod large;
 mod leftovers;
 mod messages;
 mod pass;
@@ -81,6 +82,9 @@ impl Retention {
             let job = self.turn;
             self.turn = (job + 1) % JOBS;
             self.work(job, tx, budget, &bounds)?;
+            if budget.to_read().is_some() {
+                self.turn = job;
+            }
         }
         Ok(!budget.is_left())
     }

@@ -18,6 +18,7 @@ use super::place::log_of;
 use super::reencrypt::{self, Place};
 use super::retention::Retention;
 use super::retention::budget::Budget;
+use super::retention::large;
 use super::retention::stale::{self, StaleAnswers};
 use super::{SqliteStore, backup, fold, recent_keys};
 use crate::{Health, Sizes, StoreError, Tidied, Upkeep, Working};
@@ -39,6 +40,8 @@ pub(in crate::sqlite) const LARGEST: &str = "SELECT max( \
 #[derive(Debug, Default)]
 pub(in crate::sqlite) struct Tidying {
     retention: Mutex<Retention>,
+    /// The message whose payload the next step of retention lets go of, or a part of it.
+    pub(in crate::sqlite) large: Mutex<Option<i64>>,
     stale: Mutex<StaleAnswers>,
     reencrypt: Mutex<Place>,
     free_bytes: AtomicU64,
@@ -153,12 +156,18 @@ impl SqliteStore {
     async fn tidy_rows(&self, now: Timestamp) -> Result<Tidied, StoreError> {
         let tidying = Arc::clone(&self.tidying);
         let (clock, kept_for) = (Arc::clone(&self.settings.clock), self.settings.retention);
+        let read = self.tidying.large.lock().take();
+        if let Some(message) = read {
+            self.read(move |conn| Ok(large::read(conn, message)?))
+                .await?;
+        }
         let written = self.write(move |tx| {
-            let mut budget = Budget::new(&*clock);
+            let mut budget = Budget::new(&*clock, read);
             let more = tidying
                 .retention
                 .lock()
                 .step(tx, &mut budget, now, kept_for)?;
+            *tidying.large.lock() = budget.to_read();
             Ok(Tidied {
                 rows: budget.spent(),
                 expired: budget.expired,
@@ -199,7 +208,7 @@ impl SqliteStore {
             return Ok(false);
         }
         let clock = Arc::clone(&self.settings.clock);
-        self.write(move |tx| Ok(give_back(tx, &Budget::new(&*clock))?))
+        self.write(move |tx| Ok(give_back(tx, &Budget::new(&*clock, None))?))
             .await?;
         Ok(true)
     }

@@ -9,7 +9,8 @@ use crate::sqlite::log::rows::{self, to_column};
 use crate::{Recovered, StoreError};
 
 pub(in crate::sqlite) const FAILED: &str = "SELECT d.message_id, \
-    EXISTS (SELECT 1 FROM message m WHERE m.id = d.message_id AND typeof(m.payload) <> 'null') \
+    EXISTS (SELECT 1 FROM message m WHERE m.id = d.message_id AND typeof(m.payload) <> 'null' \
+        AND NOT EXISTS (SELECT 1 FROM gone_content g WHERE g.id = m.id)) \
     FROM delivery d INDEXED BY delivery_failed \
     WHERE d.endpoint_id = ?1 AND d.state = 2 AND d.message_id > ?2 AND d.message_id < ?3 \
     ORDER BY d.message_id LIMIT ?4";
@@ -26,7 +27,8 @@ pub(super) fn resend(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let (endpoint, message) = (to_column(key.endpoint.raw()), to_column(key.message.raw()));
-    let sql = "SELECT typeof(payload) <> 'null' FROM message WHERE id = ?1 AND app_id = ?2";
+    let sql = "SELECT typeof(payload) <> 'null' AND NOT EXISTS (SELECT 1 FROM gone_content g WHERE g.id = m.id) \
+        FROM message m WHERE id = ?1 AND app_id = ?2";
     let app = to_column(app.raw());
     let present: bool = tx
         .prepare_cached(sql)?

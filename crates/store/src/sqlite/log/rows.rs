@@ -20,7 +20,8 @@ pub(in crate::sqlite) const EXPUNGED: &[u8] = b"EXPUNGED";
 
 /// The columns that [`message`] reads, in its order; `?1` says whether the payload is wanted.
 pub(in crate::sqlite) const MESSAGE_COLUMNS: &str = "m.id, m.app_id, m.event_type, m.event_id, \
-    m.channels, m.content_type, m.expires_at, CASE WHEN ?1 THEN m.payload END, m.tags";
+    m.channels, m.content_type, m.expires_at, \
+    CASE WHEN ?1 AND NOT EXISTS (SELECT 1 FROM gone_content g WHERE g.id = m.id) THEN m.payload END, m.tags";
 /// The first column after [`MESSAGE_COLUMNS`].
 pub(in crate::sqlite) const AFTER_MESSAGE: usize = 9;
 

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Bounds;
 use super::budget::Budget;
+use super::large;
 use crate::sqlite::counts::Tallies;
-use crate::sqlite::log::expunge::overwriting;
+use crate::sqlite::log::expunge;
 use crate::sqlite::log::rows::{reason_column, targets, to_column};
 
 pub(super) const EXPIRED_CONTENT: &str = "SELECT id, targets, ifnull(length(payload), 0) \
@@ -41,6 +42,11 @@ impl OldContent {
         bounds: &Bounds,
     ) -> rusqlite::Result<()> {
         while budget.is_left() {
+            // What has expired and is large is only gone for whoever reads until this has been over it.
+            large::remove_gone(tx, budget)?;
+            if !budget.is_left() {
+                return Ok(());
+            }
             let now = bounds.now.as_micros();
             let found = tx
                 .prepare_cached(EXPIRED_CONTENT)?
@@ -58,12 +64,13 @@ impl OldContent {
             if !self.end_deliveries(tx, budget, message, &owed)? {
                 return Ok(());
             }
-            let mut row = tx.prepare_cached(
-                "UPDATE message SET payload = NULL, expires_at = NULL WHERE id = ?1",
-            )?;
-            overwriting(tx, || row.execute([message]))?;
+            expunge::payload(tx, message, bytes)?;
             budget.spend(1);
-            budget.overwrite(usize::try_from(bytes).unwrap_or(usize::MAX));
+            if bytes <= expunge::LARGE as i64 {
+                tx.prepare_cached("UPDATE message SET expires_at = NULL WHERE id = ?1")?
+                    .execute([message])?;
+                budget.overwrite(usize::try_from(bytes).unwrap_or(usize::MAX));
+            }
         }
         Ok(())
     }
@@ -254,9 +261,10 @@ pub(super) fn remove_part(
     let made = attempts(tx, ITS_ATTEMPTS, params![message, most as i64])?;
     budget.spend(made.len());
     remove_each(tx, &made)?;
-    if made.len() == most {
+    if made.len() == most || !large::may_go(tx, budget, message)? {
         return Ok(0);
     }
+    large::forget(tx, message)?;
     let mut owed: Vec<u8> = tx
         .prepare_cached("SELECT targets FROM message WHERE id = ?1")?
         .query_row([message], |row| row.get(0))?;

@@ -1,11 +1,11 @@
 //! The statements of retention with the index that each must use, for the test of query plans.
 
-use super::{applications, endpoints, keys, leftovers, messages, stale};
+use super::{applications, endpoints, keys, large, leftovers, messages, stale};
 use crate::sqlite::log::statements::Expected;
 
 pub(in crate::sqlite) fn all() -> Vec<Expected> {
     let by_key: &[&str] = &["USING INTEGER PRIMARY KEY"];
-    let listed: [(&str, &'static [&'static str]); 12] = [
+    let listed: [(&str, &'static [&'static str]); 15] = [
         (
             messages::EXPIRED_CONTENT,
             &["message_by_expiry (expires_at"],
@@ -30,6 +30,9 @@ pub(in crate::sqlite) fn all() -> Vec<Expected> {
         (applications::ITS_MESSAGE, &["message_by_app (app_id=?"]),
         (applications::ITS_KEYS, &["api_key_by_app (app_id=?"]),
         (keys::NEXT, by_key),
+        (large::PAYLOAD, by_key),
+        (large::LENGTH, by_key),
+        (large::GONE, &["SCAN gone_content"]),
     ];
     let mut all: Vec<Expected> = listed
         .into_iter()

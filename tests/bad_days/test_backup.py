@@ -54,9 +54,18 @@ def test_a_backup_that_is_killed_leaves_no_copy_by_that_name(server, tmp_path):
         # On a fast disk it may have been complete before.
         assert not to.exists() or messages_in(to) == MESSAGES
     server.api.send(server.app)
-    again = tmp_path / "again.db"
-    assert begin(server, again).wait(PATIENCE) == 0
+    again = to.parent / "again.db"
+    done = subprocess.run(
+        [binary(), "backup", str(again)],
+        env=clean_environment(**server.settings),
+        cwd=server.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     assert messages_in(again) == MESSAGES + 1
+    assert {path.name for path in to.parent.iterdir()} <= {to.name, again.name}, "what was killed has left nothing"
 
 
 def test_a_server_that_is_killed_during_a_backup_loses_nothing_and_the_copy_is_complete(server, tmp_path):

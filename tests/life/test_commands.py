@@ -415,6 +415,8 @@ def test_a_copy_beside_the_log_of_another_database_is_refused_and_unharmed(tmp_p
         done = ringbolt("serve", cwd=tmp_path, **settings)
         assert done.returncode == 1 and str(log) in done.stderr and "remove" in done.stderr, said(done)
         assert str(log) in wrong(ringbolt("doctor", cwd=tmp_path, **settings), "store")
+        done = ringbolt("backup", tmp_path / "of-both.db", cwd=tmp_path, **settings)
+        assert done.returncode == 1 and str(log) in done.stderr and not (tmp_path / "of-both.db").exists(), said(done)
         assert database.read_bytes() == copy.read_bytes()
         log.unlink()
         index.unlink(missing_ok=True)

@@ -94,7 +94,7 @@ impl SqliteStore {
         let vault = Arc::new(Vault::new(&settings.keys).ok_or(OpenError::NoKey)?);
         settings.keys = zeroize::Zeroizing::new(Vec::new());
         let path = settings.path.clone();
-        open::check_log(&path)?;
+        open::check_surroundings(&path)?;
         let lock = Arc::new(open::lock(&path)?);
         let conn = open::first_writer(&path, settings.clock.now().as_micros())?;
         open::check_key(&conn, &vault)?;

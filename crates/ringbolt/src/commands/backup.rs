@@ -17,6 +17,9 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     let layers = Layers::merge(args.settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
     let (from, to) = (config.store_path(), args.to);
+    // A log of another database beside it would get into the copy.
+    ringbolt_store::refuse_foreign(from)
+        .with_context(|| format!("cannot copy {}", from.display()))?;
     ringbolt_store::copy(from, &to)
         .map_err(explained)
         .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;

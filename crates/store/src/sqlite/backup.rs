@@ -1,5 +1,7 @@
 //! Copies the store while it serves, in this process or another: one view of it, page by page.
 
+pub(super) mod partial;
+
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -31,8 +33,8 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
     }
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    // In the same folder, so that it can be given its name; nobody else can read it.
-    let partial = NamedTempFile::new_in(folder).map_err(|error| unavailable(folder, &error))?;
+    partial::remove_abandoned(folder);
+    let partial = partial::create(folder).map_err(|error| unavailable(folder, &error))?;
     fill(from, partial.path()).map_err(fault)?;
     check(partial.path())?;
     place(partial, to)?;

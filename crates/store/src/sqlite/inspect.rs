@@ -27,7 +27,7 @@ pub struct Inspection {
 /// Those with which a server would refuse it, but that another has it open.
 pub fn inspect(path: &Path, keys: &[[u8; 32]]) -> Result<Inspection, OpenError> {
     let vault = Vault::new(keys).ok_or(OpenError::NoKey)?;
-    open::check_log(path)?;
+    open::check_surroundings(path)?;
     let conn = connection(path)?;
     migrations::check_file(&conn)?;
     let applied = migrations::applied(&conn)?;
@@ -52,7 +52,7 @@ pub fn inspect(path: &Path, keys: &[[u8; 32]]) -> Result<Inspection, OpenError> 
 /// # Errors
 /// If the file is that of another program, or missing while its log is there.
 pub fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
-    open::check_log(path)?;
+    open::check_surroundings(path)?;
     let checked = connection(path).map_err(OpenError::from);
     match checked.and_then(|conn| migrations::check_file(&conn)) {
         Err(OpenError::NotOurs) => Err(OpenError::NotOurs),
@@ -76,7 +76,7 @@ pub enum Soundness {
 /// # Errors
 /// If the file is not ours, or cannot be read.
 pub fn check_pages(path: &Path, within: Duration) -> Result<Soundness, OpenError> {
-    open::check_log(path)?;
+    open::check_surroundings(path)?;
     let conn = connection(path)?;
     migrations::check_file(&conn)?;
     let stop = conn.get_interrupt_handle();

@@ -11,6 +11,7 @@ use ringbolt_model::Clock;
 use rusqlite::{Connection, OpenFlags};
 use zeroize::Zeroizing;
 
+use super::backup::partial::is_unfinished;
 use super::fault::wants_space;
 use super::migrations;
 use super::place::{Place, log_of, resolved};
@@ -84,6 +85,9 @@ pub enum OpenError {
     #[error("{path} is a copy that no server has opened yet, and beside it lies the write-ahead log of another database, \
         which would damage it: remove {path}-wal and {path}-shm, then start", path = .0.display())]
     ForeignLog(PathBuf),
+    /// The file is a copy whose making was ended before it was complete.
+    #[error("{} is a copy that was not finished: remove it, and make another", .0.display())]
+    Unfinished(PathBuf),
     /// A later version of the server has written it.
     #[error("the database has schema {found}, this server knows up to {known}: use a newer server")]
     Newer {
@@ -145,9 +149,12 @@ impl OpenError {
 /// `auto_vacuum` as SQLite numbers it: free pages are given back when it is asked to.
 const INCREMENTAL: i64 = 2;
 
-/// An error where a log lies beside a database that is not there. One is begun only when its database has
-/// a first page.
-pub(super) fn check_log(path: &Path) -> Result<(), OpenError> {
+/// An error where the file is an unfinished copy, or a log lies beside a copy or a database that is not there. One is
+/// begun only when its database has a first page.
+pub(super) fn check_surroundings(path: &Path) -> Result<(), OpenError> {
+    if is_unfinished(&resolved(path)) {
+        return Err(OpenError::Unfinished(path.to_owned()));
+    }
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |about| about.len());
     let log = log_of(path);
     if length(path) == 0 && length(&log) > 0 {

@@ -101,6 +101,7 @@ fn way_out(why: &OpenError, key_file: &Path) -> String {
         OpenError::ForeignLog(_) => {
             "the newest messages are in the copy, as far as they were when it was made".into()
         }
+        OpenError::Unfinished(_) => "put a copy that was finished there".into(),
         OpenError::NotOurs => "name another file (RINGBOLT_STORE), or move this one away".into(),
         OpenError::Newer { .. } => "or restore a backup of the older one".into(),
         OpenError::Changed { .. } => "run the version that made it, or restore a backup".into(),

@@ -7,7 +7,7 @@ use super::ground::{KEY, TempStore, settings};
 use crate::conformance::{Bench, Ground};
 use crate::{
     Inspection, OpenError, Soundness, SqliteSettings, SqliteStore, check_pages, inspect,
-    keys_in_use,
+    keys_in_use, refuse_foreign,
 };
 
 fn open(folder: &TempDir) -> Result<SqliteStore, OpenError> {
@@ -113,6 +113,25 @@ fn a_log_is_looked_for_beside_the_database_that_a_link_leads_to() {
     std::fs::remove_file(&real).unwrap();
     assert!(matches!(open(&folder), Err(OpenError::Missing(at)) if at.ends_with("volume/real.db")));
     assert_eq!(std::fs::read(&log).unwrap().len(), 5_000);
+}
+
+#[test]
+fn a_copy_that_was_not_finished_is_refused_by_its_name_and_by_its_length() {
+    let folder = TempDir::new().unwrap();
+    drop(open(&folder).unwrap());
+    let path = folder.path().join("store.db");
+    let bytes = std::fs::read(&path).unwrap();
+    let partial = folder.path().join(".ringbolt-backup-abc");
+    std::fs::write(&partial, &bytes).unwrap();
+    let opened = SqliteStore::open(settings(partial.clone()));
+    assert!(matches!(opened, Err(OpenError::Unfinished(_))));
+    let refused = refuse_foreign(&partial);
+    assert!(matches!(refused, Err(OpenError::Unfinished(_))));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    // As much as was copied before it was ended, under the name that a server looks for.
+    std::fs::write(&path, &bytes[..bytes.len() / 2 / 4096 * 4096]).unwrap();
+    let opened = open(&folder);
+    assert!(matches!(opened, Err(OpenError::Sqlite(_))), "{opened:?}");
 }
 
 #[test]

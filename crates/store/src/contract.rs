@@ -10,7 +10,8 @@ mod page;
 mod upkeep;
 
 pub use catalogue::{
-    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, NewEndpoint,
+    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint,
+    NewEndpoint,
 };
 pub use deliveries::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery};
 pub use idempotency::{Answers, IdempotencyKey, KEPT as IDEMPOTENCY_KEPT, KeptAnswer};

@@ -9,12 +9,12 @@ use ringbolt_gate::openapi::Problems;
 use ringbolt_gate::page::{OrderParams, PageParams};
 use ringbolt_gate::{Answer, Caller, Permission, Problem, Query, Turn};
 use ringbolt_model::{AppId, Attempt, Endpoint, EndpointId, Timestamp};
-use ringbolt_store::{AttemptFilter, Listing, Order, Page, StatusFilter, StoreError};
+use ringbolt_store::{FailingEndpoint, Order};
 use serde::Serialize;
 
 use super::EndpointOut;
 use crate::due::next_probe;
-use crate::room::{Here, Room};
+use crate::room::Here;
 
 /// What waits is counted among the messages of this long, as in an endpoint's statistics.
 const COUNTED: Duration = Duration::from_secs(28 * 24 * 3600);
@@ -91,57 +91,26 @@ pub(super) async fn list_failing(
     // Metrics say how many fail; this says which.
     caller.must(Permission::Observe)?;
     let turn = Turn::<EndpointId>::asked(&query, Order::Ascending)?;
-    let found = room.store().failing_endpoints(turn.page()).await?;
-    let mut items = Vec::with_capacity(found.items.len());
-    for endpoint in found.items {
-        items.push((endpoint.id, looked_up(&room, &endpoint).await?));
-    }
-    let found = Listing {
-        items,
-        reached: found.reached,
-        done: found.done,
-    };
-    Ok(Json(turn.answer(found, |(id, _)| *id, |(_, out)| out)))
-}
-
-async fn looked_up(room: &Room, endpoint: &Endpoint) -> Result<FailingEndpointOut, StoreError> {
     let now = room.now();
-    let counts = room
-        .store()
-        .endpoint_counts(endpoint.id, now - COUNTED, now)
-        .await?;
-    let lane = room.handle.lane(endpoint.id);
-    let (lane, next_attempt) = standing(endpoint, lane.as_ref(), now);
-    Ok(FailingEndpointOut {
-        endpoint: endpoint.into(),
-        app_id: endpoint.app,
-        lane,
-        next_attempt,
-        pending: counts.pending,
-        last_failure: last_failure(room, endpoint.id).await?,
-    })
-}
-
-async fn last_failure(
-    room: &Room,
-    endpoint: EndpointId,
-) -> Result<Option<LastFailureOut>, StoreError> {
-    let filter = AttemptFilter {
-        status: Some(StatusFilter::Fail),
-        ..AttemptFilter::default()
+    let found = room.store().failing_endpoints(turn.page(), now - COUNTED);
+    let out = |failing: FailingEndpoint| {
+        let FailingEndpoint {
+            endpoint,
+            pending,
+            last_failure,
+        } = failing;
+        let lane = room.handle.lane(endpoint.id);
+        let (lane, next_attempt) = standing(&endpoint, lane.as_ref(), now);
+        FailingEndpointOut {
+            endpoint: (&endpoint).into(),
+            app_id: endpoint.app,
+            lane,
+            next_attempt,
+            pending,
+            last_failure: last_failure.and_then(LastFailureOut::new),
+        }
     };
-    let latest = Page {
-        limit: 1,
-        order: Order::Descending,
-        after: None,
-    };
-    let found = room.store().endpoint_attempts(endpoint, filter, latest);
-    Ok(found
-        .await?
-        .items
-        .into_iter()
-        .next()
-        .and_then(LastFailureOut::new))
+    Ok(Json(turn.answer(found.await?, |one| one.endpoint.id, out)))
 }
 
 /// What its lane is doing, and when it tries next.

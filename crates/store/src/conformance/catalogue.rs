@@ -17,6 +17,7 @@ use self::endpoints::{
     an_endpoint_is_disabled_once, an_endpoint_is_found_as_it_was_stored,
     endpoints_of_an_application_are_bounded, endpoints_that_fail_are_listed_across_applications,
     how_long_an_endpoint_fails_is_kept, secrets_and_headers_are_edited,
+    what_waits_for_endpoints_that_fail_and_how_they_failed_is_told,
 };
 use self::event_types::{
     a_page_of_event_types_is_bounded_in_bytes, event_types_are_archived_and_come_back,
@@ -41,6 +42,7 @@ pub async fn suite<G: Ground + 'static>(make: impl Fn() -> G) {
         an_endpoint_is_disabled_once,
         how_long_an_endpoint_fails_is_kept,
         endpoints_that_fail_are_listed_across_applications,
+        what_waits_for_endpoints_that_fail_and_how_they_failed_is_told,
         event_types_are_archived_and_come_back,
         event_types_are_listed_by_name,
         a_page_of_event_types_is_bounded_in_bytes,

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use ringbolt_model::endpoint::Failing;
 use ringbolt_model::{
-    AppId, Application, CustomHeaders, DisableReason, Endpoint, EndpointId, EndpointSecrets,
-    EventType, EventTypeName, Timestamp, Uid,
+    AppId, Application, Attempt, CustomHeaders, DisableReason, Endpoint, EndpointId,
+    EndpointSecrets, EventType, EventTypeName, Timestamp, Uid,
 };
 
 use super::{Listing, Page, StoreError};
@@ -44,6 +44,17 @@ pub struct NewEndpoint {
 
 /// All that is needed to send to an endpoint.
 pub type Destination = NewEndpoint;
+
+/// An endpoint that fails.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailingEndpoint {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// How many deliveries are pending or parked.
+    pub pending: i64,
+    /// Its latest failed attempt without content, unless that is past retention or lies very far back.
+    pub last_failure: Option<Attempt>,
+}
 
 /// Which event types a list shows, and how much of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -127,12 +138,13 @@ pub trait Catalogue: Send + Sync {
         endpoint: EndpointId,
         failing: Option<Failing>,
     ) -> Result<(), StoreError>;
-    /// Endpoints of all applications, by id, that are failing or were disabled for answering 410. A page ends
-    /// early rather than be very long.
+    /// Endpoints of all applications, by id, that are failing or were disabled for answering 410, with what waits for
+    /// them of messages accepted since a moment. A page ends early rather than be very long or take long.
     async fn failing_endpoints(
         &self,
         page: Page<EndpointId>,
-    ) -> Result<Listing<Endpoint, EndpointId>, StoreError>;
+        since: Timestamp,
+    ) -> Result<Listing<FailingEndpoint, EndpointId>, StoreError>;
 
     /// Stores a new event type. An archived one of the same name is replaced;
     /// `Conflict("name")` if one exists that is not archived.

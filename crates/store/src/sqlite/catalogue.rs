@@ -20,11 +20,12 @@ pub(in crate::sqlite) use endpoint_row::{
 };
 
 use super::SqliteStore;
+use super::log::failing;
 #[cfg(test)]
 use crate::Order;
 use crate::{
-    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, Listing, NewEndpoint, Page,
-    StoreError,
+    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint, Listing,
+    NewEndpoint, Page, StoreError,
 };
 
 #[async_trait]
@@ -148,8 +149,14 @@ impl Catalogue for SqliteStore {
     async fn failing_endpoints(
         &self,
         page: Page<EndpointId>,
-    ) -> Result<Listing<Endpoint, EndpointId>, StoreError> {
-        self.read(move |conn| endpoints::failing(conn, &page)).await
+        since: Timestamp,
+    ) -> Result<Listing<FailingEndpoint, EndpointId>, StoreError> {
+        let clock = Arc::clone(&self.settings.clock);
+        self.read(move |conn| {
+            let listed = endpoints::failing(conn, &page)?;
+            Ok(failing::looked_up(conn, listed, since, &*clock)?)
+        })
+        .await
     }
 
     async fn create_event_type(&self, event_type: EventType) -> Result<(), StoreError> {

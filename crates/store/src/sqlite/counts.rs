@@ -40,6 +40,19 @@ pub(in crate::sqlite) struct Tally {
 }
 
 impl Tally {
+    /// How many deliveries have not ended.
+    pub(in crate::sqlite) fn pending(&self) -> i64 {
+        (self.owed - self.success - self.fail - self.cancelled).max(0)
+    }
+
+    /// Adds another's.
+    pub(in crate::sqlite) const fn add(&mut self, other: &Self) {
+        self.owed += other.owed;
+        self.success += other.success;
+        self.fail += other.fail;
+        self.cancelled += other.cancelled;
+    }
+
     /// Counts what an attempt settled, by its column.
     pub(in crate::sqlite) const fn settle(&mut self, settled: i64) {
         match settled {
@@ -105,13 +118,14 @@ pub(in crate::sqlite) fn reopened(
 }
 
 /// The hours, since 1970, that a window touches.
-fn hours(since: Timestamp, until: Timestamp) -> Range<i64> {
+pub(in crate::sqlite) fn hours(since: Timestamp, until: Timestamp) -> Range<i64> {
     let first = since.as_seconds().div_euclid(HOUR);
     let end = (until.as_micros() - 1).div_euclid(HOUR * 1_000_000) + 1;
     first..end.max(first)
 }
 
-fn hour_of(message: i64) -> i64 {
+/// The hour in which a message was accepted.
+pub(in crate::sqlite) fn hour_of(message: i64) -> i64 {
     MessageId::from(message.cast_unsigned())
         .time()
         .as_seconds()
@@ -135,22 +149,20 @@ pub(in crate::sqlite) fn of_endpoint(
     let mut tally = rolled_up(conn, key, &hours)?;
     tally.owed += owed_tail(conn, app, endpoint, &hours)?;
     settled_tail(conn, key, &hours, &mut tally)?;
-    let Tally {
-        owed,
-        success,
-        fail,
-        cancelled,
-    } = tally;
-    let pending = (owed - success - fail - cancelled).max(0);
     Ok(Some(Counts {
-        success,
-        pending,
-        fail,
-        cancelled,
+        success: tally.success,
+        pending: tally.pending(),
+        fail: tally.fail,
+        cancelled: tally.cancelled,
     }))
 }
 
-fn rolled_up(conn: &Connection, endpoint: i64, hours: &Range<i64>) -> rusqlite::Result<Tally> {
+/// What is folded of an endpoint's counts.
+pub(in crate::sqlite) fn rolled_up(
+    conn: &Connection,
+    endpoint: i64,
+    hours: &Range<i64>,
+) -> rusqlite::Result<Tally> {
     conn.prepare_cached(ROLLED_UP)?
         .query_row(params![endpoint, hours.start, hours.end], |row| {
             Ok(Tally {

@@ -2,6 +2,7 @@
 
 mod attempts;
 pub(in crate::sqlite) mod expunge;
+pub(in crate::sqlite) mod failing;
 pub(in crate::sqlite) mod gathering;
 mod messages;
 mod owed;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ringbolt_model::endpoint::{Disabled, Failing};
 use ringbolt_model::{
-    AppId, CustomHeaders, DisableReason, EndpointId, EndpointSecrets, Metadata, Secret,
-    SignatureHeaders, Subscription, Timestamp,
+    AppId, CustomHeaders, DisableReason, EndpointId, EndpointSecrets, FinalReason, Metadata,
+    Secret, SignatureHeaders, Subscription, Timestamp,
 };
 
 use super::{name, uid};
-use crate::conformance::Bench;
-use crate::{EndpointRef, NewEndpoint, Order, Page, StoreError};
+use crate::conformance::{Bench, START};
+use crate::{EndpointRef, NewEndpoint, Order, Page, Settled, StoreError, Write};
 
 fn full_endpoint(bench: &Bench, app: AppId) -> NewEndpoint {
     let mut new = bench.new_endpoint(app);
@@ -276,6 +276,56 @@ pub(super) async fn endpoints_that_fail_are_listed_across_applications(bench: &B
     assert_eq!(backwards, wanted);
 }
 
+pub(super) async fn what_waits_for_endpoints_that_fail_and_how_they_failed_is_told(bench: &Bench) {
+    let app = bench.app().await;
+    let (failing, other) = (bench.endpoint(app).await, bench.endpoint(app).await);
+    let since = Failing {
+        since: bench.now(),
+        last: bench.now(),
+        messages: 1,
+        warned: 0,
+        warned_at: [None; 3],
+        disables_at: None,
+    };
+    let kept = bench.store.keep_failing(failing, Some(since)).await;
+    assert_eq!(kept, Ok(()));
+    let found = async || {
+        let page = Page {
+            limit: 10,
+            order: Order::Ascending,
+            after: None,
+        };
+        let listing = bench.store.failing_endpoints(page, START).await;
+        let [one] = <[_; 1]>::try_from(listing.expect("a page").items).expect("one endpoint");
+        (one.pending, one.last_failure)
+    };
+    assert_eq!(found().await, (0, None));
+
+    let owed = [failing, other];
+    let [first, second] = [
+        bench.accepted(app, &owed).await,
+        bench.accepted(app, &owed).await,
+    ];
+    let at = bench.now();
+    let retry = Settled::Retry { at, attempts: 1 };
+    let of = |message, endpoint, settled| bench.outcome(app, (message, endpoint), true, settled);
+    let before = of(first, failing, Settled::Failed(FinalReason::Exhausted));
+    let last = of(second, failing, retry);
+    let others = [
+        of(first, other, Settled::Failed(FinalReason::Exhausted)),
+        of(second, other, Settled::Delivered),
+    ];
+    let mut latest = last.attempt.clone();
+    (latest.headers, latest.body) = Default::default();
+    let outcomes = [before, last].into_iter().chain(others);
+    bench.write(outcomes.map(Write::Outcome).collect()).await;
+    let expected = (1, Some(latest));
+    assert_eq!(found().await, expected);
+    bench.pass(Duration::from_secs(60));
+    while bench.store.tidy(bench.now()).await.expect("a step").more {}
+    assert_eq!(found().await, expected, "the same once it is folded");
+}
+
 /// The endpoints that fail, read two at a time.
 async fn listed(bench: &Bench, order: Order) -> Vec<EndpointId> {
     let (mut found, mut after) = (Vec::new(), None);
@@ -285,8 +335,9 @@ async fn listed(bench: &Bench, order: Order) -> Vec<EndpointId> {
             order,
             after,
         };
-        let listing = bench.store.failing_endpoints(page).await.expect("a page");
-        found.extend(listing.items.iter().map(|endpoint| endpoint.id));
+        let listing = bench.store.failing_endpoints(page, START).await;
+        let listing = listing.expect("a page");
+        found.extend(listing.items.iter().map(|one| one.endpoint.id));
         if listing.done {
             return found;
         }

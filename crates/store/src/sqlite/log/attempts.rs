@@ -59,6 +59,39 @@ pub(super) fn one(
     Ok(found.filter(|found| found.app == app && found.delivery.message == message))
 }
 
+/// The latest failed one at an endpoint among those that are folded, or this one; without content.
+pub(super) fn latest_failure(
+    conn: &Connection,
+    endpoint: EndpointId,
+    unfolded: Option<i64>,
+) -> rusqlite::Result<Option<Attempt>> {
+    if let Some(key) = unfolded {
+        let mut statement = conn.prepare_cached(&by_id())?;
+        return statement
+            .query_row(params![false, key], rows::attempt)
+            .optional();
+    }
+    let filter = AttemptFilter {
+        status: Some(StatusFilter::Fail),
+        ..AttemptFilter::default()
+    };
+    let latest = Page {
+        limit: 1,
+        order: Order::Descending,
+        after: None,
+    };
+    let (folded, _) =
+        Span::of(&latest, AttemptId::raw, None, None).split(watermarks(conn)?.attempt);
+    let mut list = Made {
+        conn,
+        endpoint,
+        filter: &filter,
+        gathering: Gathering::new(latest.limit),
+    };
+    let source = list.folded(folded, latest.order)?;
+    Ok(list.gathering.end(source).items.pop())
+}
+
 /// Attempts at a message; `None` if there is no such message.
 pub(super) fn of_message(
     conn: &Connection,

@@ -1,6 +1,6 @@
 //! Every statement of the lists with the index that it must use, for the test of query plans.
 
-use super::{attempts, messages, owed, standing};
+use super::{attempts, failing, messages, owed, standing};
 use crate::Order;
 use crate::sqlite::{answers, counts, deliveries, fold, keys, reencrypt, upkeep};
 
@@ -56,6 +56,8 @@ pub(in crate::sqlite) fn lists() -> Vec<Expected> {
         ),
         (counts::OWED_TAIL.to_owned(), BY_APP),
         (counts::SETTLED_TAIL.to_owned(), BY_KEY),
+        (failing::OWED.to_owned(), BY_KEY),
+        (failing::TRIED.to_owned(), BY_KEY),
         (keys::by_hash(), &["(hash=?)"]),
         (answers::BY_KEY.to_owned(), &["PRIMARY KEY (key=?)"]),
         (reencrypt::OLD_ENDPOINTS.to_owned(), BY_KEY),

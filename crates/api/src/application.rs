@@ -17,6 +17,7 @@ use ringbolt_store::{AppRef, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::permitted::creating;
 use crate::room::{Here, Room, app_ref};
 
 use shape::ApplicationPatch;
@@ -75,10 +76,7 @@ async fn create(
 ) -> Result<(StatusCode, Json<ApplicationOut>), Problem> {
     let (input, faults) = input.open();
     let existing = query.flag("get_if_exists", false);
-    caller.must(match existing {
-        Ok(true) => Permission::EnsureApplications,
-        _ => Permission::CreateApplications,
-    })?;
+    caller.must(creating(&query))?;
     let (existing, wanted) = both(existing, input.check(faults))?;
     if existing {
         let (app, created) = ensure(&room, caller, wanted).await?;

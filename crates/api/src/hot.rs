@@ -148,7 +148,8 @@ where
     let with_content = with_content(parts.uri.query());
     let (with_content, key) = both(with_content, idempotency::key_of(&parts.headers))?;
 
-    let sent = body::read(sent, &parts.headers, room.settings.body_limit()).await;
+    let limit = room.settings.body_limit();
+    let sent = body::read(sent, &parts.headers, limit, &caller).await;
     let sent = sent.map_err(|problem| match problem.status() {
         StatusCode::PAYLOAD_TOO_LARGE => message_in::too_large(room.settings.max_payload),
         _ => problem,

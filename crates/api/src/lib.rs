@@ -12,6 +12,7 @@ mod health;
 mod hot;
 mod key;
 mod message;
+mod permitted;
 mod portal;
 mod room;
 mod routes;

@@ -18,6 +18,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::figures::counted;
+use crate::permitted::permitted;
 use crate::room::Room;
 use crate::slash::without_last_slash;
 use crate::{application, attempt, docs, endpoint, event_type, health, hot, key, message, portal};
@@ -58,6 +59,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
     let guarded = guarded()
         .route_layer(from_fn_with_state(idempotency, once))
         .route_layer(from_fn_with_state(changes.clone(), to_its_end))
+        .route_layer(from_fn(permitted))
         .route_layer(from_fn_with_state(room.auth.clone(), require_token));
     let (api, description) = OpenApiRouter::with_openapi(docs::base())
         .merge(guarded)

@@ -2,8 +2,6 @@
 
 use std::error::Error;
 use std::fmt::{self, Display};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::{Bytes, BytesMut};
@@ -14,10 +12,11 @@ use http_body_util::BodyExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use utoipa::ToSchema;
 
+use crate::arriving::{self, Share};
 use crate::mend::{Mended, mend, no_json, stop};
 use crate::problem::{Fault, Problem, VALUE};
 use crate::shape::Shape;
-use crate::{Faults, depth};
+use crate::{Caller, Faults, depth};
 
 /// The most bytes that a body may have, unless a route says otherwise.
 pub const MOST: usize = 1024 * 1024;
@@ -57,9 +56,10 @@ impl<T> Input<T> {
 impl<T: DeserializeOwned + ToSchema, S: Sync> FromRequest<S> for Input<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (parts, body) = request.into_parts();
-        let bytes = read(body, &parts.headers, MOST).await?;
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, state).await?;
+        let bytes = read(body, &parts.headers, MOST, &caller).await?;
         if bytes.is_empty() {
             return read_all(b"{}");
         }
@@ -81,12 +81,17 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     }
 }
 
-/// Reads a whole body of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes, which counts as this caller's while it arrives.
 ///
 /// # Errors
 /// 413 if it is larger, 408 if the server says [`TooSlow`], 400 if it breaks off, 429 if too much is on
 /// its way.
-pub async fn read<B>(body: B, headers: &HeaderMap, limit: usize) -> Result<Bytes, Problem>
+pub async fn read<B>(
+    body: B,
+    headers: &HeaderMap,
+    limit: usize,
+    caller: &Caller,
+) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<Failure>,
@@ -95,10 +100,10 @@ where
     if body.size_hint().lower() > limit as u64 && headers.contains_key(EXPECT) {
         return Err(Problem::too_large(limit));
     }
-    collect(body, limit).await
+    collect(body, limit, arriving::ALL.share(caller)).await
 }
 
-async fn collect<B>(mut body: B, limit: usize) -> Result<Bytes, Problem>
+async fn collect<B>(mut body: B, limit: usize, mut share: Share<'_>) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<Failure>,
@@ -106,22 +111,31 @@ where
     let mut all = Bytes::new();
     let mut more = BytesMut::new();
     let mut size = 0;
-    let mut share = Share(0);
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = tokio::select! {
+            biased;
+            problem = share.told_to_leave() => return Err(problem),
+            frame = body.frame() => frame,
+        };
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|why| broken(why.into().as_ref()))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
         size += data.len();
-        if size <= limit {
-            share.grow(data.len())?;
-        }
         if size > limit {
             (all, more) = Default::default();
+            share.give_back();
             if size > DRAINED {
                 break;
             }
-        } else if all.is_empty() {
+            continue;
+        }
+        // The last piece is not waited for, so a body that comes in one is never one too many.
+        if !body.is_end_stream() {
+            share.grow(data.len())?;
+        }
+        if all.is_empty() {
             // A body that comes in one piece is not copied.
             all = data;
         } else {
@@ -146,31 +160,6 @@ fn broken(why: &(dyn Error + 'static)) -> Problem {
         return Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", TooSlow.to_string());
     }
     Problem::bad_request("bad_body", "the body broke off")
-}
-
-/// The most bytes of bodies that are on their way, of all requests together.
-const MOST_IN_ALL: usize = 128 * 1024 * 1024;
-/// How many there are.
-static IN_ALL: AtomicUsize = AtomicUsize::new(0);
-
-/// What one body takes of [`MOST_IN_ALL`] while it arrives.
-struct Share(usize);
-
-impl Share {
-    fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
-        self.0 += bytes;
-        if IN_ALL.fetch_add(bytes, Relaxed) + bytes > MOST_IN_ALL {
-            let detail = "too many large requests arrive at once";
-            return Err(Problem::too_many(detail, Duration::from_secs(1)));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        IN_ALL.fetch_sub(self.0, Relaxed);
-    }
 }
 
 /// Reads a JSON object.
@@ -230,10 +219,12 @@ fn at_body(what: impl Display) -> Problem {
 mod tests {
     use std::collections::BTreeMap;
 
+    use futures_util::StreamExt as _;
     use http_body_util::Full;
     use serde::Deserialize;
 
     use super::*;
+    use crate::arriving::Arriving;
     use crate::problem::NO_JSON;
 
     #[derive(Debug, Deserialize, ToSchema)]
@@ -280,8 +271,20 @@ mod tests {
     async fn a_body_has_a_limit() {
         let body = |n| Full::new(Bytes::from(vec![b'x'; n]));
         let none = HeaderMap::new();
-        assert_eq!(read(body(10), &none, 10).await.unwrap().len(), 10);
-        assert_eq!(read(body(11), &none, 10).await.unwrap_err().status(), 413);
+        assert_eq!(
+            read(body(10), &none, 10, &Caller::ADMIN)
+                .await
+                .unwrap()
+                .len(),
+            10
+        );
+        assert_eq!(
+            read(body(11), &none, 10, &Caller::ADMIN)
+                .await
+                .unwrap_err()
+                .status(),
+            413
+        );
     }
 
     #[tokio::test]
@@ -294,12 +297,53 @@ mod tests {
         };
         let read_all = async |why: Failure| {
             let frames = vec![Ok(http_body::Frame::data(Bytes::from("{"))), Err(why)];
-            let problem = read(failing(frames), &HeaderMap::new(), 10)
+            let problem = read(failing(frames), &HeaderMap::new(), 10, &Caller::ADMIN)
                 .await
                 .unwrap_err();
             (problem.status().as_u16(), problem.code())
         };
         assert_eq!(read_all(Box::new(TooSlow)).await, (408, "timeout"));
         assert_eq!(read_all("reset".into()).await, (400, "bad_body"));
+    }
+
+    /// A body of which these pieces come, and then nothing.
+    fn held(pieces: Vec<&'static str>) -> axum::body::Body {
+        let pieces = futures_util::stream::iter(pieces.into_iter().map(Ok::<_, Failure>));
+        axum::body::Body::from_stream(pieces.chain(futures_util::stream::pending()))
+    }
+
+    #[tokio::test]
+    async fn a_body_that_makes_room_is_not_waited_for_and_one_piece_needs_none() {
+        let of = |app: u64| Caller {
+            app: Some(app.into()),
+            ..Caller::ADMIN
+        };
+        let room = Arriving::new(8192, 8192);
+        let waits = async || {
+            let body = held(vec!["all but the last"]);
+            collect(body, 100, room.share(&of(1))).await.unwrap_err()
+        };
+        let others = async {
+            // The second of one that has its share; a third has room at once.
+            let refused = collect(held(vec!["more"]), 100, room.share(&of(1))).await;
+            assert_eq!(refused.unwrap_err().status(), 429);
+            let whole = Full::new(Bytes::from("whole"));
+            let whole = collect(whole, 100, room.share(&of(1))).await;
+            assert_eq!(whole.unwrap(), "whole");
+            let mut shares: Vec<_> = (2..20).map(|app| room.share(&of(app))).collect();
+            assert!(
+                shares
+                    .iter_mut()
+                    .filter_map(|share| share.grow(1).ok())
+                    .count()
+                    > 1
+            );
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            biased;
+            problem = waits() => assert_eq!(problem.status(), 429),
+            () = others => {}
+        }
     }
 }

@@ -187,14 +187,13 @@ async fn answer_once(
     let Some(key) = key_of(&parts.headers)? else {
         return Ok(next.run(Request::from_parts(parts, body)).await);
     };
-    let caller = parts
-        .extensions
-        .get::<Caller>()
-        .and_then(|caller| caller.key);
-    let asker = caller.map_or(0, ringbolt_model::KeyId::raw).to_be_bytes();
+    let caller = parts.extensions.get::<Caller>().copied();
+    let caller = caller.ok_or_else(Problem::unauthenticated)?;
+    let asker = caller.key.map_or(0, ringbolt_model::KeyId::raw);
+    let asker = asker.to_be_bytes();
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let key = digest(&[&asker, path.as_bytes(), key.as_bytes()]);
-    let bytes = body::read(body, &parts.headers, body::MOST).await?;
+    let bytes = body::read(body, &parts.headers, body::MOST, &caller).await?;
     let body = digest(&[&bytes]);
 
     let _taken = idempotency.take(key).await?;

@@ -20,6 +20,7 @@ pub mod shape;
 pub mod tidy;
 pub mod token;
 
+mod arriving;
 mod generations;
 mod throttle;
 

@@ -1,8 +1,15 @@
 //! Who may do what: tables made from the description, so that no route is forgotten.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderValue;
+use http_body::Frame;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::house::{House, request, text};
 
@@ -229,4 +236,46 @@ async fn whoever_guesses_tokens_is_slowed_down_by_address() {
     }
     assert_eq!((statuses[0], statuses[39]), (401, 429));
     house.admin("GET /app", Value::Null).await.expect(200);
+}
+
+/// A body that never comes.
+struct Held;
+
+impl http_body::Body for Held {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_change_a_thing_is_told_before_the_body_is_waited_for() {
+    let house = House::new().await;
+    let app = house.application().await;
+    let reader = house.key(json!({"name": "k", "role": "reader"})).await;
+    let access = format!("POST /auth/app-portal-access/{app}");
+    let looking = json!({"capabilities": ["ViewBase"]});
+    let portal = text(&house.admin(&access, looking).await.expect(200)["token"]);
+    let mut changes = 0;
+    for (what, _) in operations(&app) {
+        if what.starts_with("GET") || what.ends_with("/logout") {
+            continue;
+        }
+        for token in [&reader, &portal] {
+            let mut asked = request(token, &what, Value::Null).map(|_| Held);
+            let headers = asked.headers_mut();
+            headers.insert("idempotency-key", HeaderValue::from_static("a key"));
+            // Whoever waits for leave to send is not listened to any longer once the answer is known.
+            headers.insert("expect", HeaderValue::from_static("100-continue"));
+            let answered = timeout(Duration::from_secs(60), house.send(asked)).await;
+            assert_eq!(answered.expect("an answer").status, 403, "{what}");
+            changes += 1;
+        }
+    }
+    assert!(changes > 40, "{changes}");
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import socket
 import threading
 import time
@@ -375,3 +376,56 @@ def test_an_output_that_cannot_be_written_ends_nothing():
         assert exchange(server, BROKEN["garbage"]) is not None
         assert server.api.get(f"/app/{app}/msg").status_code == 200
         assert server.stop() == 0
+
+
+def test_half_sent_bodies_of_one_application_leave_others_their_room():
+    """One portal holds back the end of 40 large bodies: beyond its share they are refused, others are served, large bodies too."""
+    with Server(API__BODY_TIMEOUT="10m") as server:
+        api = server.api
+        bad, good = api.application("bad"), api.application("good")
+        token = api.post(f"/auth/app-portal-access/{bad}", {}).json()["token"]
+        head = POST.replace(ADMIN_TOKEN.encode(), token.encode()).replace(b"/app ", b"/app/%s/endpoint " % bad.encode())
+        held = [socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) for _ in range(40)]
+        try:
+            for connection in held:
+                # Whoever is refused early may be hung up on while it still sends.
+                with suppress(OSError):
+                    connection.sendall(head + b"content-length: 1048576\r\n\r\n" + b"x" * 1_048_570)
+            eventually(lambda: any(map(_refused, select.select(held, [], [], 0)[0])), what="some of them are refused")
+            portal = api.with_token(token)
+            small = portal.post(f"/app/{bad}/endpoint", {"url": "http://127.0.0.1:9/"})
+            portal.close()
+            assert small.status_code == 201, "small bodies have room of their own"
+            api.send(good, payload={"pad": "x" * 900_000})
+        finally:
+            for connection in held:
+                connection.close()
+
+
+def _refused(connection):
+    with suppress(OSError):
+        return connection.recv(65_536).startswith(b"HTTP/1.1 429 ")
+
+
+def test_with_few_files_idle_connections_make_room_for_new_ones():
+    """Many more connections than the process may have files, none of which sends a request."""
+    with Receiver() as receiver, Server(files=256, API__HEADER_TIMEOUT="10m", API__IDLE_TIMEOUT="10m") as server:
+        app = server.api.application()
+        server.api.endpoint(app, receiver.url())
+        idle = []
+        try:
+            for _ in range(400):
+                connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+                idle.append(connection)
+                with suppress(OSError):
+                    connection.sendall(b"G")
+            for number in range(5):
+                message = {"eventType": "test.event", "payload": {"number": number}}
+                headers = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+                sent = httpx.post(f"{server.url}/api/v1/app/{app}/msg", json=message, headers=headers, timeout=PATIENCE, trust_env=False)
+                assert sent.status_code == 202, sent.text
+            assert receiver.wait(5), "they are delivered"
+            assert "fewer files can be open" in server.log()
+        finally:
+            for connection in idle:
+                connection.close()

@@ -3,6 +3,7 @@
 import http.client
 import os
 import re
+import resource
 import signal
 import subprocess
 import tempfile
@@ -53,13 +54,14 @@ def ringbolt(*arguments, timeout=2 * PATIENCE, cwd=None, stdin=None, user=None, 
 class Server:
     """One `ringbolt serve`; may be stopped, killed and started again on the same folder and port.
 
-    A test fails whose server has crashed or panicked, though nobody may have noticed. `settings` are environment variables; those without the RINGBOLT_ prefix get it.
+    A test fails whose server has crashed or panicked, though nobody may have noticed. `settings` are environment variables; those without the RINGBOLT_ prefix get it. `files` is how many it may have open.
     """
 
     # Those that were not closed yet, so that a test that fails shows how they stand.
     open = []
 
-    def __init__(self, folder=None, *, allow=LOOPBACK, **settings):
+    def __init__(self, folder=None, *, allow=LOOPBACK, files=None, **settings):
+        self.files = files
         self._temporary = None
         if folder is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="ringbolt-test-")
@@ -126,8 +128,12 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=self._limit_files if self.files else None,
             )
         return self
+
+    def _limit_files(self):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def start(self, within=PATIENCE):
         """Starts the process and waits until it is healthy; the seconds this took are in `started_in`."""

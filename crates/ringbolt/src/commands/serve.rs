@@ -29,10 +29,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Runs the server until it is told to end.
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
     let layers = Layers::merge(settings.sources(environment::settings()))?;
-    let config = Config::read(&layers)?;
+    let mut config = Config::read(&layers)?;
     let filter = logs::filter(environment::log_filter().as_deref())?;
     logs::start(config.log.format, filter);
-    open_files::raise(&config);
+    open_files::raise(&mut config);
     runtime(config.workers())?.block_on(serve(config))
 }
 

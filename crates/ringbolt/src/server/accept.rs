@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,11 +36,21 @@ impl<F: Front> Accepting<F> {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.take(stream, peer),
+                Ok((stream, peer)) => {
+                    self.take(stream, peer);
+                    // Whoever made room gives its file back before the next one is taken.
+                    if self.registry.is_full() {
+                        yield_now().await;
+                    }
+                }
                 // The client has left again before we came.
                 Err(why) if why.kind() == ErrorKind::ConnectionAborted => {}
                 Err(why) => {
-                    tracing::warn!(error = %why, "cannot accept connections");
+                    // It may be for want of files, and then whoever has been idle longest gives theirs.
+                    let made = self.registry.make_place();
+                    if self.registry.first_failed_this_second() {
+                        tracing::warn!(error = %why, made, "cannot accept connections");
+                    }
                     sleep(PAUSE).await;
                 }
             }

@@ -29,8 +29,9 @@ pub(super) struct Registry {
     began: Instant,
     all: Arc<All>,
     finishing: AtomicBool,
-    /// The second in which somebody was last refused.
+    /// The second in which somebody was last refused, and in which nobody could be taken.
     refused: AtomicU32,
+    failed: AtomicU32,
 }
 
 /// The connections by number, in the order in which they came.
@@ -56,6 +57,16 @@ impl Connected {
         }
         self.cursor = last + 1;
         best.map(|(_, Reverse(id))| id)
+    }
+
+    /// Ends the one of the next few that has had nothing to answer for longest. Says whether there was one.
+    fn end_longest_spare(&mut self, now: u32) -> bool {
+        let longest = self.longest_spare(now);
+        let ended = longest.and_then(|id| self.all.remove(&id));
+        if let Some(activity) = &ended {
+            activity.tell(Order::Close);
+        }
+        ended.is_some()
     }
 
     /// Ends connections among the next few whose clients do not take their answers, until `bytes` are
@@ -86,6 +97,7 @@ impl Registry {
             all: Arc::new(All::new(limits.unread, limits.answer)),
             finishing: AtomicBool::new(false),
             refused: AtomicU32::new(u32::MAX),
+            failed: AtomicU32::new(u32::MAX),
         }
     }
 
@@ -93,11 +105,10 @@ impl Registry {
     /// waiting for the body of its request, makes room; if no such one is found, there is no place.
     pub(super) fn admit(self: &Arc<Self>) -> Option<Place> {
         let mut connected = self.connected.lock();
-        if connected.all.len() >= self.limits.connections {
-            let longest = connected.longest_spare(self.all.seconds())?;
-            if let Some(activity) = connected.all.remove(&longest) {
-                activity.tell(Order::Close);
-            }
+        if connected.all.len() >= self.limits.connections
+            && !connected.end_longest_spare(self.all.seconds())
+        {
+            return None;
         }
         let finishing = self.finishing.load(Relaxed);
         let order = if finishing {
@@ -120,6 +131,23 @@ impl Registry {
     pub(super) fn first_refused_this_second(&self) -> bool {
         let now = self.all.seconds();
         self.refused.swap(now, Relaxed) != now
+    }
+
+    /// The same of the times that nobody could be taken.
+    pub(super) fn first_failed_this_second(&self) -> bool {
+        let now = self.all.seconds();
+        self.failed.swap(now, Relaxed) != now
+    }
+
+    /// Whether the next one takes somebody's place.
+    pub(super) fn is_full(&self) -> bool {
+        self.connected.lock().all.len() >= self.limits.connections
+    }
+
+    /// Ends a connection that can make room, although there are places left. Says whether there was one.
+    pub(super) fn make_place(&self) -> bool {
+        let mut connected = self.connected.lock();
+        connected.end_longest_spare(self.all.seconds())
     }
 
     /// Counts an answer of so many bytes for as long as it waits for its client. Beyond what all

@@ -36,6 +36,17 @@ async fn the_longest_idle_connection_makes_room() {
 }
 
 #[tokio::test]
+async fn for_want_of_files_the_longest_idle_connection_leaves_though_there_are_places() {
+    let registry = registry(5);
+    let idle = registry.admit().unwrap();
+    let busy = registry.admit().unwrap();
+    busy.activity.request_began();
+    assert!(registry.make_place() && !registry.make_place());
+    assert_eq!((order(&idle), order(&busy)), (Order::Close, Order::Serve));
+    assert!(registry.first_failed_this_second() && !registry.first_failed_this_second());
+}
+
+#[tokio::test]
 async fn nobody_makes_room_while_all_are_busy() {
     let registry = registry(1);
     let place = registry.admit().unwrap();

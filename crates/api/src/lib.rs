@@ -19,6 +19,7 @@ mod routes;
 mod settings;
 mod slash;
 mod status;
+mod turns;
 mod waiting;
 
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use crate::figures::counted;
 use crate::permitted::permitted;
 use crate::room::Room;
 use crate::slash::without_last_slash;
+use crate::turns::{Turns, in_turn};
 use crate::{application, attempt, docs, endpoint, event_type, health, hot, key, message, portal};
 
 /// Routes that ask for a token before anything else.
@@ -57,6 +58,7 @@ pub(crate) fn router(room: &Arc<Room>, changes: &TaskTracker) -> Router {
     let idempotency = Arc::new(Idempotency::new(room.store().clone(), now));
     // The last one is the first that a request meets.
     let guarded = guarded()
+        .route_layer(from_fn_with_state(Arc::<Turns>::default(), in_turn))
         .route_layer(from_fn_with_state(idempotency, once))
         .route_layer(from_fn_with_state(changes.clone(), to_its_end))
         .route_layer(from_fn(permitted))

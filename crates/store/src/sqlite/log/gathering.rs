@@ -14,7 +14,7 @@ pub(super) const ADJACENT: usize = 1;
 const EXAMINED_PER_ITEM: usize = 20;
 /// The most bytes of content that one page carries; at least one item is given. As JSON a byte can
 /// take six.
-pub(in crate::sqlite) const MOST_BYTES: usize = 2 * 1024 * 1024;
+pub(in crate::sqlite) const MOST_BYTES: usize = 512 * 1024;
 
 /// A page in the making. Rows are offered to it in the list's order, source after source.
 #[derive(Debug)]

@@ -67,10 +67,17 @@ impl Front for Arc<Entrance> {
         answer
     }
 
+    fn is_vital<B>(&self, request: &Request<B>) -> bool {
+        VITAL.contains(&request.uri().path())
+    }
+
     fn refused(&self, status: StatusCode, peer: Peer) {
         self.log.refused(status, peer.address);
     }
 }
+
+/// What asks whether the server is well.
+const VITAL: [&str; 2] = ["/api/v1/health", "/api/v1/health/ping"];
 
 /// What proxies say about whom they speak for.
 const FORWARDED: &str = "x-forwarded-for";

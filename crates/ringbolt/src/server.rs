@@ -8,6 +8,7 @@ mod connection;
 mod judge;
 mod own_words;
 mod registry;
+mod room;
 mod tls;
 mod unread;
 mod watched;

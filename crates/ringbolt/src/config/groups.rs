@@ -135,7 +135,7 @@ settings! {
         /// The longest that a client may take to read an answer, give or take half of it.
         answer_timeout: Duration = "api.answer_timeout", "60s";
         /// What answers may hold in memory in all while their clients have not read them. Beyond it
-        /// connections whose clients read nothing are closed; beyond twice as much every request is answered 503.
+        /// connections that hold most for longest are closed, those first whose token holds most; a request waits up to 4 seconds for that.
         max_unread: Size = "api.max_unread", "64MiB";
     }
 }

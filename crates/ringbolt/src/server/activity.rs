@@ -1,7 +1,9 @@
 //! What one connection is doing, noted in a few atomic words, and what it is told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
@@ -11,9 +13,8 @@ use super::Limits;
 use super::judge::Fault;
 use super::unread::{All, Unread};
 
-/// For how many seconds, of which the first may be short, a client may take nothing of its answers while
-/// others need the memory.
-pub(super) const PATIENCE: u32 = 4;
+/// How many bytes a client has to take before what it has not taken weighs as little as at first.
+pub(super) const PACE: usize = 64 << 10;
 
 /// What a connection is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,11 @@ pub(super) struct Activity {
     pub(super) all: Arc<All>,
     /// Answers that its client has not taken.
     pub(super) unread: Unread,
+    /// Whose token its last request came with.
+    holder: AtomicU64,
+    /// What its client has taken, and since when: both begin again at [`PACE`].
+    taking: AtomicUsize,
+    taking_since: AtomicU32,
     /// Since when it is doing it.
     since: AtomicU32,
     /// Whether a head has begun to arrive.
@@ -59,6 +65,9 @@ impl Activity {
         Self {
             all: Arc::clone(all),
             unread: Unread::default(),
+            holder: AtomicU64::new(0),
+            taking: AtomicUsize::new(0),
+            taking_since: AtomicU32::new(all.seconds()),
             since: AtomicU32::new(all.seconds()),
             in_head: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
@@ -124,12 +133,42 @@ impl Activity {
     pub(super) fn answered(&self) {
         if self.unread.bytes() == 0 {
             self.now();
+            self.take_anew();
         }
     }
 
-    /// Bytes went out.
-    pub(super) fn wrote(&self) {
+    /// So many bytes went out.
+    pub(super) fn wrote(&self, bytes: usize) {
         self.now();
+        if self.taking.fetch_add(bytes, Relaxed) + bytes >= PACE {
+            self.take_anew();
+        }
+    }
+
+    fn take_anew(&self) {
+        self.taking.store(0, Relaxed);
+        self.taking_since.store(self.all.seconds(), Relaxed);
+    }
+
+    /// A request came with this one's token.
+    pub(super) fn asked_by(&self, holder: u64) {
+        self.holder.store(holder, Relaxed);
+    }
+
+    pub(super) fn holder(&self) -> u64 {
+        self.holder.load(Relaxed)
+    }
+
+    /// What its client has not taken, times the seconds in which it took less than [`PACE`] of it.
+    pub(super) fn weight(&self, now: u32) -> u64 {
+        let seconds = now.saturating_sub(self.taking_since.load(Relaxed));
+        let bytes = u64::try_from(self.unread.bytes()).unwrap_or(u64::MAX);
+        bytes.saturating_mul(u64::from(seconds) + 1)
+    }
+
+    /// Whether it was told to end now.
+    pub(super) fn is_ending(&self) -> bool {
+        self.order.load(Relaxed) >= Order::Late as u8
     }
 
     /// A request is being answered.
@@ -182,11 +221,6 @@ impl Activity {
 
     fn now(&self) {
         self.since.store(self.all.seconds(), Relaxed);
-    }
-
-    /// Whether its client has taken nothing of an answer for a while.
-    pub(super) fn is_stuck(&self, now: u32) -> bool {
-        self.unread.bytes() > 0 && now.saturating_sub(self.since.load(Relaxed)) >= PATIENCE
     }
 
     /// Whether it has a request in flight.

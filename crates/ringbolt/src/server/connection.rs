@@ -1,13 +1,14 @@
 //! One connection from its first byte to its last.
 
 use std::future::{Future, poll_fn};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::CONNECTION;
+use http::header::{AUTHORIZATION, CONNECTION};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -52,6 +53,11 @@ pub(crate) trait Front: Send + Sync + 'static {
         request: Request<RequestBody>,
         peer: Peer,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// Whether a request is answered even where answers have no room, as it asks whether we are well.
+    fn is_vital<B>(&self, _request: &Request<B>) -> bool {
+        false
+    }
 
     /// The door itself has refused what this client sent, with this status. Matters to whoever keeps a log.
     fn refused(&self, _status: StatusCode, _peer: Peer) {}
@@ -223,7 +229,10 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
             let answer = answer.map(|body| Answer::small(body, &self.activity));
             return Box::pin(std::future::ready(Ok(answer)));
         }
-        let turns = self.turns.clone().filter(|_| may_be_long(&request));
+        self.activity.asked_by(holder(&request));
+        let vital = front.is_vital(&request);
+        let long = !vital && may_be_long(&request);
+        let turns = self.turns.clone().filter(|_| long);
         Box::pin(async move {
             let turn = turn(turns).await;
             let limit = registry.limits.body;
@@ -233,12 +242,12 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
                 front.refused(refusal.status(), peer);
                 refusal
             };
-            if registry.is_crowded() {
+            let refusable = !vital && has_no_effect(request.method());
+            if !vital && !registry.has_room(&in_flight.0, !refusable).await {
                 let (head, body) = request.into_parts();
                 drain(body, &head.headers).await;
                 return Ok(refuse());
             }
-            let refusable = has_no_effect(request.method());
             let answer = front.answer(request, peer).await;
             let held = held(answer, &registry, &in_flight.0, turn, refusable);
             Ok(held.unwrap_or_else(refuse))
@@ -250,6 +259,14 @@ impl<F: Front> Service<Request<Incoming>> for Requests<F> {
 fn may_be_long(request: &Request<Incoming>) -> bool {
     let sent = request.body().size_hint().upper();
     request.method() == Method::GET || sent.is_none_or(|bytes| bytes > LONG)
+}
+
+/// Whose request it is: what its token is known by here, which is enough to tell many from one.
+fn holder<B>(request: &Request<B>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let token = request.headers().get(AUTHORIZATION);
+    token.map(HeaderValue::as_bytes).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Whether a request can be refused after it was answered: nothing has changed by it.

@@ -5,20 +5,24 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::activity::{Activity, Order};
+use super::room::make_room;
 use super::unread::{All, Share};
 
 /// How often limits are looked at.
 const STEP: Duration = Duration::from_secs(1);
+/// How long a request waits for room for its answer.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How many connections are looked at for one that can make room.
 const LOOKED_AT: usize = 128;
 
@@ -67,24 +71,6 @@ impl Connected {
             activity.tell(Order::Close);
         }
         ended.is_some()
-    }
-
-    /// Ends connections among the next few whose clients do not take their answers, until `bytes` are
-    /// on their way back. Says whether that many are.
-    fn end_stuck(&mut self, now: u32, bytes: usize) -> bool {
-        let (before, from) = (self.all.range(..self.cursor), self.all.range(self.cursor..));
-        let (mut freed, mut last) = (0, self.cursor);
-        for (id, activity) in from.chain(before).take(LOOKED_AT) {
-            last = *id;
-            if activity.is_stuck(now) && activity.tell(Order::Close) {
-                freed += activity.unread.bytes();
-            }
-            if freed >= bytes {
-                break;
-            }
-        }
-        self.cursor = last + 1;
-        freed >= bytes
     }
 }
 
@@ -151,20 +137,41 @@ impl Registry {
     }
 
     /// Counts an answer of so many bytes for as long as it waits for its client. Beyond what all
-    /// answers may hold, connections whose clients take nothing make room. Says whether it fits.
+    /// answers may hold, connections that hold more make room. Says whether it fits.
     pub(super) fn hold(&self, activity: &Arc<Activity>, bytes: usize) -> (Share, bool) {
         let share = Share::new(activity, bytes);
-        (share, self.makes_room(self.all.beyond()))
+        (share, self.makes_room(activity, self.all.beyond()))
     }
 
-    /// Whether answers hold so much that nothing is to be done which must be answered: what has an effect
-    /// is answered wherever there is no room left.
-    pub(super) fn is_crowded(&self) -> bool {
-        !self.makes_room(self.all.far_beyond())
+    /// Waits a little, while answers hold more than they may, for connections that hold much to end. Says
+    /// whether there is room now; what is `pressing`, as it has an effect, needs less of it: it is answered
+    /// in any case once it was done, so it is begun only while there is less than twice as much.
+    pub(super) async fn has_room(&self, activity: &Arc<Activity>, pressing: bool) -> bool {
+        if self.all.beyond() == 0 {
+            return true;
+        }
+        let waiting = timeout(PATIENCE, self.room_for(activity)).await;
+        waiting.is_ok() || (pressing && self.all.far_beyond() == 0)
     }
 
-    fn makes_room(&self, bytes: usize) -> bool {
-        bytes == 0 || self.connected.lock().end_stuck(self.all.seconds(), bytes)
+    async fn room_for(&self, activity: &Arc<Activity>) {
+        loop {
+            let mut room = pin!(self.all.room.notified());
+            room.as_mut().enable();
+            match self.all.beyond() {
+                0 => return,
+                beyond => self.makes_room(activity, beyond),
+            };
+            room.await;
+        }
+    }
+
+    fn makes_room(&self, asking: &Arc<Activity>, bytes: usize) -> bool {
+        if bytes == 0 {
+            return true;
+        }
+        let connected = self.connected.lock();
+        make_room(connected.all.values(), asking, self.all.seconds(), bytes)
     }
 
     /// Lets every connection answer what is in flight and end.

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 
 use super::*;
 
-/// Answers with the body that it got; a path of `/slow` takes as long as a token is held, one of `/long`
+/// Answers with the body that it got, `/vital` in any case; a path of `/slow` takes as long as a token is held, one of `/long`
 /// answers with more than the kernel takes off our hands.
 #[derive(Default)]
 struct Echo {
@@ -48,6 +48,10 @@ impl Front for Echo {
             Ok(body) => Response::new(Full::new(body.to_bytes())),
             Err(_) => status(StatusCode::REQUEST_TIMEOUT),
         }
+    }
+
+    fn is_vital<B>(&self, request: &Request<B>) -> bool {
+        request.uri().path() == "/vital"
     }
 
     fn refused(&self, _: StatusCode, _: Peer) {

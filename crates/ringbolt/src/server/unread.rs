@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::activity::Activity;
 
@@ -17,6 +17,8 @@ const PERIODS: u32 = 4;
 pub(super) struct All {
     bytes: AtomicUsize,
     most: usize,
+    /// Tells those who wait that there is room again.
+    pub(super) room: Notify,
     /// Seconds since the start, as the sweep last saw them.
     seconds: AtomicU32,
     /// Answers are told apart by the period, of so many seconds, that they were made in.
@@ -29,6 +31,7 @@ impl All {
         Self {
             bytes: AtomicUsize::new(0),
             most,
+            room: Notify::new(),
             seconds: AtomicU32::new(0),
             period: u32::try_from(period).unwrap_or(u32::MAX),
         }
@@ -55,6 +58,13 @@ impl All {
     /// How many bytes there are too many even where what had an effect has had its answer.
     pub(super) fn far_beyond(&self) -> usize {
         self.beyond().saturating_sub(self.most)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        let before = self.bytes.fetch_sub(bytes, Relaxed);
+        if before > self.most && before - bytes <= self.most {
+            self.room.notify_waiters();
+        }
     }
 
     fn slot(&self) -> usize {
@@ -119,7 +129,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.activity.all.bytes.fetch_sub(self.bytes, Relaxed);
         self.activity.unread.0[self.slot].fetch_sub(self.bytes, Relaxed);
+        self.activity.all.give_back(self.bytes);
     }
 }

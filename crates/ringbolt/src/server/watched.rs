@@ -98,8 +98,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
 
 impl<S: AsyncWrite + Unpin> Watched<S> {
     fn note(&self, written: Poll<Result<usize>>) -> Poll<Result<usize>> {
-        if matches!(written, Poll::Ready(Ok(bytes)) if bytes > 0) {
-            self.activity.wrote();
+        if let Poll::Ready(Ok(bytes @ 1..)) = written {
+            self.activity.wrote(bytes);
         }
         written
     }

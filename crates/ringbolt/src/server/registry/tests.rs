@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::super::activity::PATIENCE;
+use super::super::activity::PACE;
 use super::*;
 
 fn registry(connections: usize) -> Arc<Registry> {
@@ -112,10 +112,10 @@ async fn whoever_takes_nothing_makes_room_for_the_answers_of_others() {
     let reads = registry.hold(&reading.activity, 3_000);
     assert!(
         !registry.hold(&reading.activity, 4_000).1,
-        "nobody has had the time to take its answer"
+        "nobody has held more for longer"
     );
-    registry.close_overdue(PATIENCE);
-    reading.activity.wrote();
+    registry.close_overdue(4);
+    reading.activity.wrote(PACE);
     assert!(registry.hold(&reading.activity, 4_000).1);
     assert_eq!(
         (order(&stuck), order(&reading)),
@@ -125,12 +125,69 @@ async fn whoever_takes_nothing_makes_room_for_the_answers_of_others() {
 }
 
 #[tokio::test]
+async fn a_trickle_is_no_protection() {
+    let registry = registry(9);
+    let [trickling, taking, asking] = [(); 3].map(|()| registry.admit().unwrap());
+    let _held = [&trickling, &taking].map(|one| registry.hold(&one.activity, 4_900));
+    for second in 1..=4 {
+        registry.close_overdue(second);
+        trickling.activity.wrote(PACE / 8);
+        taking.activity.wrote(PACE);
+    }
+    assert!(registry.hold(&asking.activity, 1_000).1);
+    assert_eq!(
+        [&trickling, &taking, &asking].map(order),
+        [Order::Close, Order::Serve, Order::Serve]
+    );
+}
+
+#[tokio::test]
+async fn the_token_that_holds_most_makes_room_and_no_more_than_is_needed() {
+    let registry = registry(9);
+    let many = [(); 4].map(|()| registry.admit().unwrap());
+    let (one, asking) = (registry.admit().unwrap(), registry.admit().unwrap());
+    one.activity.asked_by(1);
+    asking.activity.asked_by(2);
+    // Each answer holds 1,024 bytes beside its body.
+    let _many = many.each_ref().map(|place| {
+        place.activity.asked_by(3);
+        registry.hold(&place.activity, 976)
+    });
+    let _one = registry.hold(&one.activity, 2_976);
+    let ended = || {
+        let ended = many.iter().filter(|place| order(place) == Order::Close);
+        ended.count()
+    };
+    assert_eq!(ended(), 0);
+    let (_first, fits) = registry.hold(&asking.activity, 976);
+    assert_eq!((ended(), fits), (1, true));
+    let (_second, fits) = registry.hold(&asking.activity, 976);
+    assert_eq!((ended(), fits), (2, true));
+    let (_third, fits) = registry.hold(&asking.activity, 976);
+    assert_eq!((ended(), fits), (2, false), "now it holds most itself");
+    assert_eq!([&one, &asking].map(order), [Order::Serve, Order::Serve]);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_room_goes_on_once_it_is_there() {
+    let registry = registry(9);
+    let (holding, asking) = (registry.admit().unwrap(), registry.admit().unwrap());
+    let held = registry.hold(&holding.activity, 20_000);
+    let mut waiting = pin!(registry.has_room(&asking.activity, false));
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    assert_eq!(order(&holding), Order::Close);
+    drop(held);
+    assert!(waiting.await);
+}
+
+#[tokio::test]
 async fn an_answer_that_was_long_in_the_making_is_not_held_against_its_client() {
     let registry = registry(9);
     let (stuck, waiting) = (registry.admit().unwrap(), registry.admit().unwrap());
     waiting.activity.read();
     waiting.activity.request_began();
-    registry.close_overdue(PATIENCE * 2);
+    registry.close_overdue(8);
     let _stuck = registry.hold(&stuck.activity, 9_000);
     assert!(!registry.hold(&waiting.activity, 9_000).1);
     assert_eq!(
@@ -148,8 +205,8 @@ async fn an_answer_that_is_taken_too_slowly_ends_its_connection() {
     for second in 1..=121 {
         registry.close_overdue(second);
         // Bytes move all the time.
-        slow.activity.wrote();
-        busy.activity.wrote();
+        slow.activity.wrote(1);
+        busy.activity.wrote(1);
         others.replace(registry.hold(&busy.activity, 100));
         assert!(second > 60 || order(&slow) == Order::Serve, "{second}");
     }

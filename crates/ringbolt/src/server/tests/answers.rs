@@ -43,25 +43,26 @@ async fn what_had_an_effect_is_answered_also_where_answers_have_no_room() {
         ..LIMITS
     };
     let (address, _serving, _) = open(full);
-    for (method, status) in [
-        ("GET", 503),
-        ("HEAD", 503),
-        ("POST", 200),
-        ("PUT", 200),
-        ("PATCH", 200),
-        ("DELETE", 200),
+    for (asked, status) in [
+        ("GET /", 503),
+        ("HEAD /", 503),
+        ("GET /vital", 200),
+        ("POST /", 200),
+        ("PUT /", 200),
+        ("PATCH /", 200),
+        ("DELETE /", 200),
     ] {
         let request = format!(
-            "{method} / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
+            "{asked} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok"
         );
         let answer = exchange(address, request.as_bytes()).await;
         let expected = format!("HTTP/1.1 {status} ");
-        assert!(answer.starts_with(&expected), "{method}: {answer}");
+        assert!(answer.starts_with(&expected), "{asked}: {answer}");
     }
 }
 
 #[tokio::test]
-async fn nothing_more_is_done_while_answers_hold_twice_what_they_may() {
+async fn what_has_an_effect_holds_no_more_than_twice_what_answers_may() {
     let limits = Limits {
         connections: 100,
         unread: 2 * MUCH,

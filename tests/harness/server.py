@@ -3,7 +3,6 @@
 import http.client
 import os
 import re
-import resource
 import signal
 import subprocess
 import tempfile
@@ -122,18 +121,19 @@ class Server:
         self.signalled = False
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "serve"],
+                self._command(),
                 env=clean_environment(**self.settings),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                preexec_fn=self._limit_files if self.files else None,
             )
         return self
 
-    def _limit_files(self):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+    def _command(self):
+        if self.files is None:
+            return [binary(), "serve"]
+        return ["sh", "-c", f'ulimit -n {self.files} && exec "$0" serve', binary()]
 
     def start(self, within=PATIENCE):
         """Starts the process and waits until it is healthy; the seconds this took are in `started_in`."""

@@ -163,29 +163,14 @@ impl Destinations {
 
 #[cfg(test)]
 mod tests {
-    use ringbolt_model::{CustomHeaders, Endpoint, EndpointSecrets, Metadata, Subscription};
+    use ringbolt_model::{CustomHeaders, Endpoint, EndpointSecrets};
 
     use super::*;
 
     fn prepared(headers: usize) -> Arc<Prepared> {
         let header = |n| (format!("x-{n}"), "v".repeat(4096));
         let destination = Destination {
-            endpoint: Endpoint {
-                id: 1.into(),
-                app: 1.into(),
-                uid: None,
-                url: "https://example.com/".into(),
-                description: String::new(),
-                subscription: Subscription::default(),
-                disabled: None,
-                throttle_rate: None,
-                concurrency: None,
-                schedule: None,
-                signature_headers: None,
-                metadata: Metadata::default(),
-                failing: None,
-                updated_at: Timestamp::default(),
-            },
+            endpoint: Endpoint::new(1.into(), 1.into(), "https://example.com/"),
             secrets: EndpointSecrets {
                 current: Secret::symmetric_from([7; 24]),
                 old: Vec::new(),

@@ -43,6 +43,29 @@ pub struct Endpoint {
     pub updated_at: Timestamp,
 }
 
+impl Endpoint {
+    /// One that takes every message and leaves everything else to the server's settings.
+    #[must_use]
+    pub fn new(id: EndpointId, app: AppId, url: impl Into<String>) -> Self {
+        Self {
+            id,
+            app,
+            uid: None,
+            url: url.into(),
+            description: String::new(),
+            subscription: Subscription::default(),
+            disabled: None,
+            throttle_rate: None,
+            concurrency: None,
+            schedule: None,
+            signature_headers: None,
+            metadata: Metadata::default(),
+            failing: None,
+            updated_at: id.time(),
+        }
+    }
+}
+
 /// That nothing is sent to an endpoint; its deliveries are parked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disabled {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use ringbolt_model::Secret;
 use ringbolt_model::{
     AppId, Application, Attempt, Clock, CustomHeaders, DeliveryKey, Endpoint, EndpointId,
-    EndpointSecrets, IdMaker, Message, Metadata, Subscription, Timestamp, Timings, Trigger,
+    EndpointSecrets, IdMaker, Message, Metadata, Timestamp, Timings, Trigger,
 };
 use ringbolt_store::{
     Accept, Catalogue, IdempotencyKey, Journal, NewEndpoint, Outcome, Receipt, Settled,
@@ -189,22 +189,7 @@ async fn stage(store: &Arc<SqliteStore>, endpoints: u64, keys: bool) -> Load {
         keys,
     };
     for _ in 0..endpoints {
-        let endpoint = Endpoint {
-            id: load.ids.next(now),
-            app: app_id,
-            uid: None,
-            url: load.url.to_string(),
-            description: String::new(),
-            subscription: Subscription::default(),
-            disabled: None,
-            throttle_rate: None,
-            concurrency: None,
-            schedule: None,
-            signature_headers: None,
-            metadata: Metadata::default(),
-            failing: None,
-            updated_at: now,
-        };
+        let endpoint = Endpoint::new(load.ids.next(now), app_id, load.url.to_string());
         load.endpoints.push(endpoint.id);
         let secrets = EndpointSecrets {
             current: Secret::symmetric_from([7; 24]),

@@ -93,22 +93,7 @@ impl EndpointIn {
 impl Wanted {
     /// A new endpoint.
     pub(super) fn create(&self, id: EndpointId, app: AppId) -> Endpoint {
-        let mut endpoint = Endpoint {
-            id,
-            app,
-            uid: None,
-            url: String::new(),
-            description: String::new(),
-            subscription: Subscription::default(),
-            disabled: None,
-            throttle_rate: None,
-            concurrency: None,
-            schedule: None,
-            signature_headers: None,
-            metadata: Metadata::default(),
-            failing: None,
-            updated_at: id.time(),
-        };
+        let mut endpoint = Endpoint::new(id, app, "");
         self.replace(&mut endpoint, id.time());
         endpoint
     }

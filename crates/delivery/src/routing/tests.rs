@@ -16,22 +16,7 @@ fn app(uid: Option<&str>) -> Application {
 }
 
 fn endpoint(id: u64) -> Endpoint {
-    Endpoint {
-        id: EndpointId::from(id),
-        app: AppId::from(1),
-        uid: None,
-        url: "https://example.com/".into(),
-        description: String::new(),
-        subscription: Subscription::default(),
-        disabled: None,
-        throttle_rate: None,
-        concurrency: None,
-        schedule: None,
-        signature_headers: None,
-        metadata: Metadata::default(),
-        failing: None,
-        updated_at: Timestamp::default(),
-    }
+    Endpoint::new(EndpointId::from(id), AppId::from(1), "https://example.com/")
 }
 
 fn by_id() -> AppRef {

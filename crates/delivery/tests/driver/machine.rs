@@ -14,7 +14,7 @@ use ringbolt_delivery::{
 use ringbolt_engine::{Settings, Verdict};
 use ringbolt_model::{
     AppId, Application, AttemptFailure, Clock, CustomHeaders, Endpoint, EndpointId,
-    EndpointSecrets, Message, MessageId, Metadata, Subscription, Timestamp, Timings,
+    EndpointSecrets, Message, MessageId, Metadata, Timestamp, Timings,
 };
 use ringbolt_net::{ClientSettings, TargetPolicy};
 use ringbolt_signatures::Secret;
@@ -186,22 +186,7 @@ impl Machine {
     }
 
     pub(crate) async fn endpoint(&self, app: AppId) -> EndpointId {
-        let endpoint = Endpoint {
-            id: self.handle.new_id(),
-            app,
-            uid: None,
-            url: "https://example.com/".into(),
-            description: String::new(),
-            subscription: Subscription::default(),
-            disabled: None,
-            throttle_rate: None,
-            concurrency: None,
-            schedule: None,
-            signature_headers: None,
-            metadata: Metadata::default(),
-            failing: None,
-            updated_at: self.handle.now(),
-        };
+        let endpoint = Endpoint::new(self.handle.new_id(), app, "https://example.com/");
         let secrets = EndpointSecrets {
             current: Secret::symmetric_from([1; 24]),
             old: Vec::new(),

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 use ringbolt_model::Secret;
 use ringbolt_model::{
     AppId, Application, Attempt, AttemptFailure, Clock, CustomHeaders, DeliveryKey, DeliveryState,
-    Endpoint, EndpointId, EndpointSecrets, IdMaker, Message, MessageId, Metadata, Subscription,
-    Timestamp, Timings, Trigger,
+    Endpoint, EndpointId, EndpointSecrets, IdMaker, Message, MessageId, Metadata, Timestamp,
+    Timings, Trigger,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
@@ -151,22 +151,7 @@ impl Bench {
 
     /// An endpoint that is not stored.
     pub fn new_endpoint(&self, app: AppId) -> NewEndpoint {
-        let endpoint = Endpoint {
-            id: self.ids.next(self.now()),
-            app,
-            uid: None,
-            url: "https://example.com/hook".into(),
-            description: String::new(),
-            subscription: Subscription::default(),
-            disabled: None,
-            throttle_rate: None,
-            concurrency: None,
-            schedule: None,
-            signature_headers: None,
-            metadata: Metadata::default(),
-            failing: None,
-            updated_at: self.now(),
-        };
+        let endpoint = Endpoint::new(self.ids.next(self.now()), app, "https://example.com/hook");
         let secrets = EndpointSecrets {
             current: Secret::symmetric_from([7; 24]),
             old: Vec::new(),

@@ -72,6 +72,7 @@ impl Load {
             fresh: self.endpoints.iter().copied().collect(),
             stored: [][..].into(),
             due: SystemClock.steady(),
+            routes: 0,
             idempotency: self.keys.then_some(key),
             ticket: number,
         };
@@ -139,7 +140,7 @@ impl Load {
                             }
                         }
                     }
-                    Receipt::Spill(_) => {}
+                    Receipt::Spill(_) | Receipt::Disowned { .. } => {}
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What a store can do, as operations of the domain; each area is a small trait.
 
 mod catalogue;
+mod cluster;
 mod deliveries;
 mod idempotency;
 mod journal;
@@ -13,6 +14,7 @@ pub use catalogue::{
     AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint,
     NewEndpoint,
 };
+pub use cluster::{Cluster, Ear, News, Node, NodeLoad};
 pub use deliveries::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery};
 pub use idempotency::{Answers, IdempotencyKey, KEPT as IDEMPOTENCY_KEPT, KeptAnswer};
 pub use journal::{
@@ -54,6 +56,6 @@ pub enum StoreError {
 }
 
 /// What every store is: all areas together.
-pub trait Store: Catalogue + Deliveries + Answers + Journal + Keys + Log + Upkeep {}
+pub trait Store: Catalogue + Cluster + Deliveries + Answers + Journal + Keys + Log + Upkeep {}
 
-impl<S: Catalogue + Deliveries + Answers + Journal + Keys + Log + Upkeep> Store for S {}
+impl<S: Catalogue + Cluster + Deliveries + Answers + Journal + Keys + Log + Upkeep> Store for S {}

@@ -3,10 +3,15 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod contract;
+mod encoding;
+mod postgres;
 mod sqlite;
 mod vault;
 
 pub use contract::*;
+pub use postgres::{
+    AddressError, NodeName, PostgresAddress, PostgresOpenError, PostgresSettings, PostgresStore, Trust,
+};
 pub use sqlite::{
     Inspection, KeysInUse, OpenError, Soundness, SqliteSettings, SqliteStore, check_pages, copy,
     inspect, keys_in_use, refuse_foreign,

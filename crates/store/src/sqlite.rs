@@ -5,6 +5,7 @@ mod activity;
 mod answers;
 mod backup;
 mod catalogue;
+mod cluster;
 mod column;
 mod counts;
 mod deliveries;

@@ -186,6 +186,7 @@ impl Bench {
             fresh: fresh.into(),
             stored: [][..].into(),
             due: self.now(),
+            routes: 0,
             idempotency: None,
         }
     }
@@ -193,7 +194,11 @@ impl Bench {
     /// Hands writes over at once, and returns their receipts once all have come.
     pub async fn write(&self, writes: Vec<Write>) -> Vec<Receipt> {
         let count = writes.len();
-        for write in writes {
+        for mut write in writes {
+            if let Write::Accept(accept) = &mut write {
+                let version = self.store.routes_version(accept.message.app).await;
+                accept.routes = version.unwrap_or_default();
+            }
             self.store.submit(write).expect("the queue has room");
         }
         self.receipts(count).await

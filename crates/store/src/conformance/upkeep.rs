@@ -193,16 +193,16 @@ async fn old_answers_and_keys_go(bench: &Bench) {
 }
 
 async fn the_largest_id_is_known(bench: &Bench) {
-    assert_eq!(bench.store.largest_id().await, Ok(0));
+    let largest = async || bench.store.largest_id().await.expect("it is known");
     let app = bench.app().await;
-    assert_eq!(bench.store.largest_id().await, Ok(app.raw()));
+    assert!(largest().await >= app.raw());
     let endpoint = bench.endpoint(app).await;
     let message = bench.accepted(app, &[endpoint]).await;
-    assert_eq!(bench.store.largest_id().await, Ok(message.raw()));
+    assert!(largest().await >= message.raw());
     let outcome = bench.outcome(app, (message, endpoint), true, Settled::Delivered);
     let attempt = outcome.attempt.id;
     bench.write(vec![Write::Outcome(outcome)]).await;
-    assert_eq!(bench.store.largest_id().await, Ok(attempt.raw()));
+    assert!(largest().await >= attempt.raw());
 }
 
 async fn a_healthy_store_says_so(bench: &Bench) {

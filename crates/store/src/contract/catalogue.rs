@@ -78,6 +78,9 @@ pub trait Catalogue: Send + Sync {
         &self,
         page: Page<AppId>,
     ) -> Result<Listing<Application, AppId>, StoreError>;
+    /// The version of an application's routes: it grows with each change of the application or of one of its endpoints
+    /// that another node could miss. `NotFound` if it was deleted.
+    async fn routes_version(&self, app: AppId) -> Result<u64, StoreError>;
     /// Changes an application and returns it. `Conflict("uid")` if its new uid is taken.
     async fn edit_application(
         &self,

@@ -51,6 +51,8 @@ pub struct Accept {
     pub stored: SmallVec<[EndpointId; 4]>,
     /// When the stored ones are due; on the steady clock.
     pub due: Timestamp,
+    /// The version of the application's routes by which the targets were found.
+    pub routes: u64,
     /// The sender's idempotency key with a digest of the request, if it sent one.
     pub idempotency: Option<IdempotencyKey>,
     /// Given back with the receipt: whoever waits for the answer.
@@ -117,6 +119,11 @@ pub enum Receipt {
     },
     /// The rows are on disk.
     Spill(Spill),
+    /// An outcome was not recorded, since others have taken over what this node had.
+    Disowned {
+        /// Of which delivery.
+        delivery: DeliveryKey,
+    },
 }
 
 /// How a message was accepted.
@@ -141,6 +148,9 @@ pub enum AcceptRefused {
     /// The application was deleted meanwhile.
     #[error("the application was deleted")]
     ApplicationGone,
+    /// The application's routes are not those by which the targets were found: it has to be routed again.
+    #[error("the routes have changed meanwhile")]
+    Stale,
     /// Nothing was written.
     #[error(transparent)]
     Store(#[from] StoreError),

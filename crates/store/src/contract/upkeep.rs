@@ -112,7 +112,7 @@ pub trait Upkeep: Send + Sync {
     /// endpoints owned, old idempotency keys, free pages. It holds the writer no longer than 20 ms, with what an
     /// idle disk takes for a commit of half a megabyte.
     async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError>;
-    /// The largest id of any kind that the store holds, as its integer.
+    /// An id, as its integer, that none in the store exceeds and none that this node makes may fall short of.
     async fn largest_id(&self) -> Result<u64, StoreError>;
     /// Makes a consistent copy while serving. The target must not exist.
     async fn backup(&self, to: PathBuf) -> Result<(), StoreError>;

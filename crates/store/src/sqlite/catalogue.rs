@@ -15,9 +15,7 @@ use ringbolt_model::{
 };
 
 pub(in crate::sqlite) use applications::exists as application_exists;
-pub(in crate::sqlite) use endpoint_row::{
-    ENDPOINT_COLUMNS, endpoint, headers_place, secrets_place,
-};
+pub(in crate::sqlite) use endpoint_row::{ENDPOINT_COLUMNS, endpoint};
 
 use super::SqliteStore;
 use super::log::failing;
@@ -43,6 +41,15 @@ impl Catalogue for SqliteStore {
         page: Page<AppId>,
     ) -> Result<Listing<Application, AppId>, StoreError> {
         self.read(move |conn| applications::list(conn, &page)).await
+    }
+
+    /// Routes are changed by this process only, which tells itself.
+    async fn routes_version(&self, app: AppId) -> Result<u64, StoreError> {
+        self.read(move |conn| match applications::exists(conn, app)? {
+            true => Ok(0),
+            false => Err(StoreError::NotFound.into()),
+        })
+        .await
     }
 
     async fn edit_application(

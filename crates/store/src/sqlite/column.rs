@@ -3,16 +3,11 @@
 use ringbolt_model::Timestamp;
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Row, Rows};
-use serde::Serialize;
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::DeserializeOwned;
 
-use crate::{Listing, Order, StoreError};
-
-/// A value as JSON text.
-pub(in crate::sqlite) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Unreadable(error.to_string()))
-}
+use crate::encoding;
+pub(in crate::sqlite) use crate::encoding::{json, word};
+use crate::{Listing, Order};
 
 /// Reads JSON text.
 pub(in crate::sqlite) fn from_json<T: DeserializeOwned>(
@@ -23,11 +18,6 @@ pub(in crate::sqlite) fn from_json<T: DeserializeOwned>(
     serde_json::from_str(text).map_err(|error| unreadable(column, error))
 }
 
-/// A value that serialises as one word, as that word.
-pub(in crate::sqlite) fn word(value: &impl Serialize) -> Result<String, StoreError> {
-    Ok(json(value)?.trim_matches('"').to_owned())
-}
-
 /// Reads what [`word`] wrote.
 pub(in crate::sqlite) fn from_word<T: DeserializeOwned>(
     row: &Row<'_>,
@@ -36,8 +26,7 @@ pub(in crate::sqlite) fn from_word<T: DeserializeOwned>(
     let Some(text) = row.get_ref(column)?.as_str_or_null()? else {
         return Ok(None);
     };
-    let word: StrDeserializer<'_, serde::de::value::Error> = text.into_deserializer();
-    T::deserialize(word)
+    encoding::from_word(text)
         .map(Some)
         .map_err(|error| unreadable(column, error))
 }

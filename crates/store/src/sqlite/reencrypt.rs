@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::Fault;
 use super::answers;
-use super::catalogue::{headers_place, secrets_place};
+use crate::encoding::{headers_place, secrets_place};
 use crate::vault::Vault;
 
 /// How many endpoints a step encrypts anew.

@@ -5,10 +5,8 @@ use ringbolt_model::{AppId, CustomHeaders, Endpoint, EndpointId, EndpointSecrets
 use rusqlite::Connection;
 
 use super::applications;
-use super::endpoint_row::{
-    ENDPOINT_COLUMNS, endpoint, insert, open_headers, open_secrets, seal_headers, seal_secrets,
-    update,
-};
+use super::endpoint_row::{ENDPOINT_COLUMNS, endpoint, insert, update};
+use crate::encoding::{open_headers, open_secrets, seal_headers, seal_secrets};
 use crate::sqlite::Fault;
 use crate::sqlite::column::{beyond, bounded_listing, direction, json, one_more, word};
 use crate::sqlite::log::gathering::MOST_BYTES;

@@ -1,7 +1,6 @@
 //! How messages and attempts are written in columns, and read back.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use ringbolt_model::{
@@ -10,13 +9,11 @@ use ringbolt_model::{
 };
 use rusqlite::Row;
 use rusqlite::types::Type;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Settled;
-
-/// What the body of an expunged attempt reads.
-pub(in crate::sqlite) const EXPUNGED: &[u8] = b"EXPUNGED";
+use crate::encoding;
+pub(in crate::sqlite) use crate::encoding::{EXPUNGED, content_type_column, labels_column, timings_column};
 
 /// The columns that [`message`] reads, in its order; `?1` says whether the payload is wanted.
 pub(in crate::sqlite) const MESSAGE_COLUMNS: &str = "m.id, m.app_id, m.event_type, m.event_id, \
@@ -59,15 +56,6 @@ pub(in crate::sqlite) fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, held, Box::new(error))
 }
 
-/// A number in a column that stands for nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("no {0} has this code")]
-struct UnknownCode(&'static str);
-
-fn unknown_code(column: usize, what: &'static str) -> rusqlite::Error {
-    unreadable(column, Type::Integer, UnknownCode(what))
-}
-
 /// Reads a message by [`MESSAGE_COLUMNS`].
 pub(in crate::sqlite) fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
@@ -103,16 +91,6 @@ pub(in crate::sqlite) fn labels<T: DeserializeOwned>(
             .map(Arc::from)
             .map_err(|error| unreadable(column, Type::Text, error)),
     }
-}
-
-/// Channels or tags as their column holds them.
-pub(in crate::sqlite) fn labels_column(labels: &[impl Serialize]) -> Option<String> {
-    (!labels.is_empty()).then(|| serde_json::to_string(labels).expect("they are text"))
-}
-
-/// A content type as its column holds it.
-pub(in crate::sqlite) fn content_type_column(content_type: &str) -> Option<&str> {
-    (content_type != ringbolt_model::message::JSON).then_some(content_type)
 }
 
 /// Targets as their column holds them.
@@ -166,135 +144,42 @@ pub(in crate::sqlite) fn attempt(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     })
 }
 
-/// A failure as its column holds it: its place in the model's list, which only grows at its end.
+/// A failure as its column holds it.
 pub(in crate::sqlite) fn failure_column(failure: AttemptFailure) -> i64 {
-    let place = AttemptFailure::ALL.iter().position(|one| *one == failure);
-    place
-        .and_then(|place| i64::try_from(place).ok())
-        .expect("every failure is in the list")
+    encoding::failure_code(failure).into()
 }
 
 fn failure(code: i64) -> rusqlite::Result<AttemptFailure> {
-    let place = usize::try_from(code).ok();
-    place
-        .and_then(|place| AttemptFailure::ALL.get(place))
-        .copied()
-        .ok_or_else(|| unknown_code(7, "failure"))
-}
-
-/// Timings as their column holds them: five spans of microseconds in four bytes each; all bits set
-/// stand for a part that did not happen.
-pub(in crate::sqlite) fn timings_column(timings: &Timings) -> [u8; 20] {
-    let Timings {
-        dns,
-        connect,
-        tls,
-        first_byte,
-        total,
-    } = *timings;
-    let mut column = [0; 20];
-    for (place, span) in column
-        .chunks_mut(4)
-        .zip([dns, connect, tls, first_byte, Some(total)])
-    {
-        let micros = |span: Duration| u32::try_from(span.as_micros()).unwrap_or(u32::MAX - 1);
-        place.copy_from_slice(&span.map_or(u32::MAX, micros).to_be_bytes());
-    }
-    column
+    encoding::failure(code).map_err(|error| unreadable(7, Type::Integer, error))
 }
 
 fn timings(column: &[u8]) -> rusqlite::Result<Timings> {
-    let span = |part: usize| {
-        let micros = column
-            .as_chunks()
-            .0
-            .get(part)
-            .map(|four| u32::from_be_bytes(*four));
-        micros
-            .filter(|micros| *micros != u32::MAX)
-            .map(|micros| Duration::from_micros(micros.into()))
-    };
-    Ok(Timings {
-        dns: span(0),
-        connect: span(1),
-        tls: span(2),
-        first_byte: span(3),
-        total: span(4).ok_or_else(|| unknown_code(11, "timing"))?,
-    })
+    encoding::timings(column).map_err(|error| unreadable(11, Type::Blob, error))
 }
 
 /// What became of a delivery, as the attempt's column `settled` holds it.
-pub(in crate::sqlite) const fn settled_column(settled: Settled) -> i64 {
-    match settled {
-        Settled::Delivered => 0,
-        Settled::Retry { .. } => 1,
-        Settled::Failed(_) => 2,
-        Settled::Waits => 3,
-        Settled::Cancelled => 4,
-    }
+pub(in crate::sqlite) fn settled_column(settled: Settled) -> i64 {
+    encoding::settled_code(settled).into()
 }
 
 /// A delivery's state as its column holds it.
-pub(in crate::sqlite) const fn state_column(state: DeliveryState) -> i64 {
-    match state {
-        DeliveryState::Pending => 0,
-        DeliveryState::Delivered => 1,
-        DeliveryState::Failed => 2,
-        DeliveryState::Cancelled => 3,
-    }
+pub(in crate::sqlite) fn state_column(state: DeliveryState) -> i64 {
+    encoding::state_code(state).into()
 }
 
 /// Reads a delivery's state.
 pub(in crate::sqlite) fn state(code: i64) -> rusqlite::Result<DeliveryState> {
-    match code {
-        0 => Ok(DeliveryState::Pending),
-        1 => Ok(DeliveryState::Delivered),
-        2 => Ok(DeliveryState::Failed),
-        3 => Ok(DeliveryState::Cancelled),
-        _ => Err(unknown_code(0, "state")),
-    }
+    encoding::state(code).map_err(|error| unreadable(0, Type::Integer, error))
 }
 
 /// Why a delivery ended, as its column holds it.
-pub(in crate::sqlite) const fn reason_column(reason: FinalReason) -> i64 {
-    match reason {
-        FinalReason::Exhausted => 0,
-        FinalReason::Expired => 1,
-        FinalReason::Deleted => 2,
-    }
+pub(in crate::sqlite) fn reason_column(reason: FinalReason) -> i64 {
+    encoding::reason_code(reason).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn timings_survive_their_column() {
-        let some = Timings {
-            dns: None,
-            connect: Some(Duration::from_micros(12)),
-            tls: None,
-            first_byte: Some(Duration::from_millis(30)),
-            total: Duration::from_secs(15),
-        };
-        assert_eq!(timings(&timings_column(&some)), Ok(some));
-        assert!(timings(&[]).is_err());
-    }
-
-    #[test]
-    fn every_failure_and_state_survives_its_column() {
-        for one in AttemptFailure::ALL {
-            assert_eq!(failure(failure_column(one)), Ok(one));
-        }
-        for one in [
-            DeliveryState::Pending,
-            DeliveryState::Delivered,
-            DeliveryState::Failed,
-            DeliveryState::Cancelled,
-        ] {
-            assert_eq!(state(state_column(one)), Ok(one));
-        }
-    }
 
     #[test]
     fn targets_survive_their_column() {

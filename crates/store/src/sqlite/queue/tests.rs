@@ -28,6 +28,7 @@ fn accept(app: u64, ticket: u64, targets: usize, payload: usize) -> Accept {
         fresh: SmallVec::new(),
         stored: (0..targets as u64).map(EndpointId::from).collect(),
         due: Timestamp::from_micros(0),
+        routes: 0,
         idempotency: None,
         ticket,
     }

@@ -1,0 +1,127 @@
+//! The contract on PostgreSQL: any number of nodes on one database.
+
+mod answers;
+mod catalogue;
+mod certificates;
+mod cluster;
+mod column;
+mod connect;
+mod deliveries;
+mod fault;
+mod journal;
+mod keys;
+mod link;
+mod log;
+mod membership;
+mod migrations;
+mod open;
+mod partitions;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::sync::Arc;
+
+use deadpool_postgres::{Client, Pool};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub(crate) use fault::Fault;
+pub use open::PostgresOpenError;
+pub use settings::{AddressError, NodeName, PostgresAddress, PostgresSettings, Trust};
+
+use crate::vault::Vault;
+use link::Link;
+use membership::Membership;
+use partitions::Days;
+
+/// A node's store in a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pub(crate) settings: Arc<PostgresSettings>,
+    /// Seals and opens what is encrypted at rest.
+    vault: Arc<Vault>,
+    pool: Pool,
+    /// Which days have partitions.
+    days: Arc<Days>,
+    /// Who this node is, and whether it may act.
+    membership: Arc<Membership>,
+    /// What the hot path's writers and their callers share.
+    hot: Arc<journal::Hot>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+impl PostgresStore {
+    /// Connects, brings the schema up to date, and joins the nodes.
+    ///
+    /// # Errors
+    /// [`PostgresOpenError`].
+    pub async fn open(mut settings: PostgresSettings) -> Result<Self, PostgresOpenError> {
+        let vault = Arc::new(Vault::new(&settings.keys).ok_or(PostgresOpenError::NoKey)?);
+        settings.keys = zeroize::Zeroizing::new(Vec::new());
+        let settings = Arc::new(settings);
+        let pool = connect::pool(&settings.address, settings.connections)?;
+        let days = Arc::new(Days::default());
+        let client = pool.get().await?;
+        let link = Link::of(&client, settings.named_statements);
+        migrations::migrate(link).await?;
+        open::check_key(link, &vault).await?;
+        days.make(link, settings.clock.now()).await?;
+        let membership = Arc::new(Membership::join(link, &settings).await?);
+        drop(client);
+        let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+        let hot = Arc::new(journal::Hot::new(&settings, &membership));
+        let store = Self {
+            settings,
+            vault,
+            pool,
+            days,
+            membership,
+            hot,
+            tasks,
+            closing,
+        };
+        store.start_writers();
+        store.start_membership();
+        Ok(store)
+    }
+
+    /// Writes what is queued, gives up the lease and ends. What is asked of the store afterwards is answered as
+    /// unavailable.
+    pub async fn close(&self) {
+        self.hot.close();
+        self.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.pool.close();
+    }
+
+    /// What a node leaves behind that is killed: nothing is written any more, and its lease has lapsed.
+    #[cfg(test)]
+    pub(crate) async fn die(&self) {
+        self.hot.kill();
+        self.closing.cancel();
+        let client = self.client().await.expect("the database answers");
+        let sql = "UPDATE node SET lease_until = now() - interval '1 hour' WHERE incarnation = $1";
+        let own = self.membership.incarnation();
+        let gone = self.link(&client).run(sql, link::params![own]).await;
+        gone.expect("it is written");
+    }
+
+    /// A connection, for a while.
+    async fn client(&self) -> Result<Client, Fault> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// What runs statements on it.
+    fn link<'c>(&self, client: &'c Client) -> Link<'c> {
+        Link::of(client, self.settings.named_statements)
+    }
+
+    /// What runs statements in a transaction.
+    fn within<'c>(&self, transaction: &'c deadpool_postgres::Transaction<'_>) -> Link<'c> {
+        Link::within(transaction, self.settings.named_statements)
+    }
+}

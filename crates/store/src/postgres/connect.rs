@@ -1,0 +1,102 @@
+//! Connections: how they are made, set up and kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::certificates::{AnyCertificate, AnyName};
+use super::open::PostgresOpenError;
+use super::settings::{PostgresAddress, Trust};
+
+/// The longest that anything waits to be connected.
+const CONNECT: Duration = Duration::from_secs(2);
+/// The longest that a request waits for a free connection.
+const WAIT: Duration = Duration::from_millis(1500);
+
+/// What every connection is told first: bounds for statements, for waits, and for transactions whose client sleeps.
+/// All are below the lease. Plans go by index, since tables that were empty when a statement was prepared fill up.
+const SET_UP: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'; \
+    SET idle_in_transaction_session_timeout = '3s'; SET client_min_messages = 'warning'; \
+    SET timezone = 'UTC'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET jit = off";
+
+/// Makes connections to one database, set up and ready.
+pub(super) fn pool(address: &PostgresAddress, most: usize) -> Result<Pool, PostgresOpenError> {
+    let mut config = address.config.clone();
+    config.application_name("ringbolt");
+    config.connect_timeout(CONNECT);
+    config.keepalives_idle(Duration::from_secs(30));
+    config.tcp_user_timeout(Duration::from_secs(10));
+    let manager = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let manager = Manager::from_config(config, tls(address)?, manager);
+    Pool::builder(manager)
+        .max_size(most)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(WAIT))
+        .create_timeout(Some(CONNECT * 2))
+        .post_create(Hook::async_fn(|client, _| {
+            Box::pin(async move {
+                client
+                    .batch_execute(SET_UP)
+                    .await
+                    .map_err(HookError::Backend)
+            })
+        }))
+        .build()
+        .map_err(|error| PostgresOpenError::Unreachable(error.to_string()))
+}
+
+fn tls(address: &PostgresAddress) -> Result<MakeRustlsConnect, PostgresOpenError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| PostgresOpenError::Tls(error.to_string()))?;
+    let config = match address.trust {
+        Trust::Anyone => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
+        Trust::Signed => {
+            let inner = WebPkiServerVerifier::builder_with_provider(
+                Arc::new(roots(address)?),
+                provider,
+            )
+            .build()
+            .map_err(|error| PostgresOpenError::Tls(error.to_string()))?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyName(inner)))
+        }
+        Trust::Named => builder.with_root_certificates(roots(address)?),
+    };
+    Ok(MakeRustlsConnect::new(config.with_no_client_auth()))
+}
+
+/// The certificates of whoever may have signed the server's.
+fn roots(address: &PostgresAddress) -> Result<RootCertStore, PostgresOpenError> {
+    let Some(path) = &address.roots else {
+        let why = "sslrootcert has to name a file of certificates for sslmode=verify-ca and verify-full";
+        return Err(PostgresOpenError::Tls(why.into()));
+    };
+    let unusable = |why: String| PostgresOpenError::Tls(format!("{}: {why}", path.display()));
+    let mut roots = RootCertStore::empty();
+    let found = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+    for certificate in found {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("no certificate is in it".into()));
+    }
+    Ok(roots)
+}

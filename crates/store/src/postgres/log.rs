@@ -1,5 +1,7 @@
 //! Looking up messages, deliveries and attempts.
 
+pub(in crate::postgres) mod rows;
+
 use async_trait::async_trait;
 use crate::*;
 use super::PostgresStore;

@@ -4,7 +4,9 @@
 pub mod conformance;
 pub mod contract;
 mod encoding;
+mod meter;
 mod postgres;
+mod room;
 mod sqlite;
 mod vault;
 

@@ -72,7 +72,7 @@ impl PostgresStore {
         let membership = Arc::new(Membership::join(link, &settings).await?);
         drop(client);
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-        let hot = Arc::new(journal::Hot::new(&settings, &membership));
+        let hot = Arc::new(journal::Hot::new(&settings));
         let store = Self {
             settings,
             vault,
@@ -84,7 +84,6 @@ impl PostgresStore {
             closing,
         };
         store.start_writers();
-        store.start_membership();
         Ok(store)
     }
 

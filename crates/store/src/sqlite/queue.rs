@@ -1,10 +1,7 @@
 //! What waits for the writer: outcomes, messages to accept, and calls, each in order.
 
-mod load;
-mod room;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,9 +11,8 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use self::load::Load;
-use self::room::Room;
 use super::Fault;
+use crate::room::{Load, Room};
 use crate::{Accept, Outcome, Spill, StoreError, Write};
 
 /// A transaction takes no more rows than this, give or take one write.

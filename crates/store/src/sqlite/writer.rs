@@ -3,7 +3,6 @@
 mod copier;
 mod doubt;
 mod hot;
-mod meter;
 mod shared;
 
 use std::fs::File;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use ringbolt_model::Clock;
 use rusqlite::Connection;
 
-use super::meter::Meter;
+use crate::meter::Meter;
 use crate::sqlite::Fault;
 use crate::sqlite::activity::Activity;
 use crate::sqlite::fold::Watermarks;

@@ -24,7 +24,7 @@ impl Default for Meter {
 }
 
 impl Meter {
-    pub(super) fn committed(&self, writes: usize, took: Duration) {
+    pub(crate) fn committed(&self, writes: usize, took: Duration) {
         self.writes.observe(writes as u64);
         self.micros
             .observe(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));

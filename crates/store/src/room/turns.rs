@@ -21,7 +21,7 @@ const UNITS: u64 = 1 << 20;
 
 /// Messages that wait, by application.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     lines: HashMap<AppId, Line>,
     /// When the first message of each line ends, and a number that lets the earlier one of two go first.
     next: BinaryHeap<Reverse<(u64, u64, AppId)>>,
@@ -37,18 +37,18 @@ struct Line {
 }
 
 impl Turns {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
     /// How much of this application waits.
-    pub(super) fn waits_of(&self, app: AppId) -> Load {
+    pub(crate) fn waits_of(&self, app: AppId) -> Load {
         self.lines
             .get(&app)
             .map_or_else(Load::default, |line| line.load)
     }
 
-    pub(super) fn push(&mut self, accept: Accept) {
+    pub(crate) fn push(&mut self, accept: Accept) {
         let (app, load) = (accept.message.app, Load::of(&accept));
         let line = match self.lines.entry(app) {
             Entry::Occupied(line) => line.into_mut(),
@@ -64,7 +64,7 @@ impl Turns {
     }
 
     /// The message whose turn it is.
-    pub(super) fn next(&mut self) -> Option<Accept> {
+    pub(crate) fn next(&mut self) -> Option<Accept> {
         let Reverse((ended, _, app)) = self.next.pop()?;
         let all = self.lines.len() as u64;
         let line = self.lines.get_mut(&app)?;

@@ -9,17 +9,17 @@ const BYTES_OF_A_ROW: usize = 2 << 10;
 
 /// How much some messages are for the writer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Load {
-    pub(super) messages: usize,
+pub(crate) struct Load {
+    pub(crate) messages: usize,
     /// Theirs, and of their deliveries.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// Of payloads and lists of targets.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Load {
     /// Of one message.
-    pub(super) fn of(accept: &Accept) -> Self {
+    pub(crate) fn of(accept: &Accept) -> Self {
         let payload = accept.message.payload.as_ref().map_or(0, bytes::Bytes::len);
         let targets = accept.fresh.len() + accept.stored.len();
         Self {
@@ -30,20 +30,20 @@ impl Load {
     }
 
     /// As a number of rows, at least 1 for a message.
-    pub(super) fn work(self) -> u64 {
+    pub(crate) fn work(self) -> u64 {
         (self.rows + self.bytes / BYTES_OF_A_ROW) as u64
     }
 
-    pub(super) fn fits(self, most: Self) -> bool {
+    pub(crate) fn fits(self, most: Self) -> bool {
         self.messages <= most.messages && self.rows <= most.rows && self.bytes <= most.bytes
     }
 
     /// Whether there is any space up to `most`.
-    pub(super) fn is_below(self, most: Self) -> bool {
+    pub(crate) fn is_below(self, most: Self) -> bool {
         self.messages < most.messages && self.rows < most.rows && self.bytes < most.bytes
     }
 
-    pub(super) fn three_quarters(self) -> Self {
+    pub(crate) fn three_quarters(self) -> Self {
         let part = |number: usize| number - number.div_ceil(4);
         Self {
             messages: part(self.messages),

@@ -1,16 +1,19 @@
 //! The room where messages wait to be written. They go as they came while everything fits into one
 //! transaction; beyond that applications take turns, and none may fill the room.
 
+mod load;
+mod turns;
+
 use std::collections::VecDeque;
 
 use ringbolt_model::AppId;
 
-use super::load::Load;
-use super::turns::Turns;
+pub(crate) use load::Load;
+use turns::Turns;
 use crate::{Accept, Write};
 
 /// Messages that wait to be written.
-pub(super) struct Room {
+pub(crate) struct Room {
     /// As they came. Applications take turns with what is not here any more.
     arrived: VecDeque<Accept>,
     turns: Turns,
@@ -20,7 +23,7 @@ pub(super) struct Room {
 
 impl Room {
     /// For so many messages, and so many bytes.
-    pub(super) fn new(messages: usize, bytes: usize) -> Self {
+    pub(crate) fn new(messages: usize, bytes: usize) -> Self {
         Self {
             arrived: VecDeque::new(),
             turns: Turns::default(),
@@ -34,12 +37,12 @@ impl Room {
     }
 
     /// How many wait.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waits.messages
     }
 
     /// Lets a message wait, or gives it back.
-    pub(super) fn enter(&mut self, accept: Accept) -> Result<(), Box<Write>> {
+    pub(crate) fn enter(&mut self, accept: Accept) -> Result<(), Box<Write>> {
         let load = Load::of(&accept);
         if !self.has_space(accept.message.app, load) {
             return Err(Box::new(Write::Accept(accept)));
@@ -50,7 +53,7 @@ impl Room {
     }
 
     /// Takes what fits into this much, give or take one message. Of each application, the oldest first.
-    pub(super) fn take(&mut self, most: Load, into: &mut Vec<Accept>) {
+    pub(crate) fn take(&mut self, most: Load, into: &mut Vec<Accept>) {
         if self.turns.is_empty() && self.waits.fits(most) {
             into.extend(self.arrived.drain(..));
             self.waits = Load::default();

@@ -1,0 +1,252 @@
+//! The writer that accepts messages.
+
+use std::collections::HashSet;
+
+use ringbolt_model::Trigger;
+use tokio_postgres::types::ToSql;
+
+use super::arrays::{Messages, Waiting};
+use super::disowned;
+use super::hand::{Failed, Hand, Sent};
+use super::judging::{Answer, judge};
+use super::statements::{FREE_EVENT_IDS, FREE_KEYS, OPEN};
+use super::tallies::{Columns, Tallies};
+use super::writer::{Proof, Writer, is_of_a_row};
+use crate::postgres::Fault;
+use crate::postgres::column::to_column;
+use crate::{Accept, AcceptRefused, Accepted, Receipt, StoreError};
+
+/// How often a batch is tried again that another transaction was in the way of.
+const TRIES: usize = 3;
+
+/// Accepts until nothing comes any more.
+pub(super) async fn run(mut writer: Writer) {
+    let (mut last, mut later) = (0, Vec::new());
+    loop {
+        let mut batch = std::mem::take(&mut later);
+        if batch.is_empty() {
+            let hot = writer.hot.clone();
+            let Some(next) = hot.lines.accepts(last).await else {
+                return;
+            };
+            batch = next;
+        }
+        later = twins(&mut batch);
+        last = batch.len();
+        let receipts = accept(&mut writer, batch).await;
+        writer.hot.tell(receipts);
+    }
+}
+
+/// Takes out what has a key or an event id in common with one before it: that is judged once that is decided.
+fn twins(batch: &mut Vec<Accept>) -> Vec<Accept> {
+    let (mut keys, mut events) = (HashSet::new(), HashSet::new());
+    let mut is_twin = |accept: &Accept| {
+        let key = accept.idempotency.as_ref();
+        let event = accept.message.event_id.as_ref();
+        let same_key = key.is_some_and(|key| !keys.insert(key.key));
+        let same_event =
+            event.is_some_and(|event| !events.insert((accept.message.app, event.clone())));
+        same_key || same_event
+    };
+    let (twins, first) = batch
+        .drain(..)
+        .partition::<Vec<_>, _>(|accept| is_twin(accept));
+    *batch = first;
+    twins
+}
+
+/// Accepts a batch: each message is in the database afterwards, or refused.
+async fn accept(writer: &mut Writer, batch: Vec<Accept>) -> Vec<Receipt> {
+    let mut receipts = Vec::with_capacity(batch.len());
+    let mut parts = vec![batch];
+    while let Some(mut part) = parts.pop() {
+        match accept_part(writer, &part).await {
+            Ok(answers) => {
+                let both = part.into_iter().zip(answers);
+                receipts.extend(both.map(|(accept, answer)| Receipt::Accept(accept, answer)));
+            }
+            // One of them cannot be written: the others can, without it.
+            Err(fault) if is_of_a_row(&fault) && part.len() > 1 => {
+                let rest = part.split_off(part.len() / 2);
+                parts.extend([rest, part]);
+            }
+            Err(fault) => {
+                if !is_of_a_row(&fault) {
+                    writer.hot.failed(&fault);
+                }
+                let error = StoreError::from(fault);
+                let refused = |accept| {
+                    let refused = AcceptRefused::Store(error.clone());
+                    Receipt::Accept(accept, Err(refused))
+                };
+                receipts.extend(part.into_iter().map(refused));
+            }
+        }
+    }
+    receipts
+}
+
+async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>, Fault> {
+    if writer.hot.is_fenced() {
+        return Err(disowned().into());
+    }
+    let mut tries = 1;
+    loop {
+        let begun = writer.clock().steady();
+        let proof = writer.next();
+        let mut answers = Vec::new();
+        let done = match transaction(writer, &proof, part, &mut answers).await {
+            Ok(()) => Ok(()),
+            Err(failed) => writer.clean_up(failed, &proof).await,
+        };
+        match done {
+            Ok(()) => {
+                let took = writer.clock().steady().since(begun);
+                writer.went_well(part.len(), took);
+                open_marks(writer, part, &answers);
+                return Ok(answers);
+            }
+            Err(fault) if fault.is_passing() && tries < TRIES => tries += 1,
+            Err(Fault::Fenced) => {
+                writer.hot.fence();
+                return Err(Fault::Fenced);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+/// One transaction: the messages are judged, and what is accepted is written.
+async fn transaction(
+    writer: &mut Writer,
+    proof: &Proof,
+    part: &[Accept],
+    answers: &mut Vec<Answer>,
+) -> Result<(), Failed> {
+    let counter = writer.counter();
+    writer.hand().await?;
+    let writer = &*writer;
+    let Some(hand) = writer.ready() else {
+        return Err(Fault::NotFound.into());
+    };
+    *answers = writer.within_limit(judge(hand, proof, part)).await?;
+    let rows = Rows::of(part, answers, proof.owner(), counter);
+    let commit = hand.commit(rows.sent(hand));
+    writer.commit_within_limit(commit).await
+}
+
+/// What is written of a batch.
+struct Rows<'a> {
+    messages: Messages<'a>,
+    any: bool,
+    open_apps: Vec<i64>,
+    open_ids: Vec<i64>,
+    waiting: Waiting,
+    counts: Columns,
+    owner: i64,
+    free_keys: Vec<&'a [u8]>,
+    free_key_messages: Vec<i64>,
+    free_event_apps: Vec<i64>,
+    free_event_ids: Vec<&'a str>,
+    free_event_messages: Vec<i64>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(part: &'a [Accept], answers: &[Answer], owner: i64, counter: i32) -> Self {
+        let mut rows = Self {
+            messages: Messages::default(),
+            any: false,
+            open_apps: Vec::new(),
+            open_ids: Vec::new(),
+            waiting: Waiting::of(owner),
+            counts: Columns::default(),
+            owner,
+            free_keys: Vec::new(),
+            free_key_messages: Vec::new(),
+            free_event_apps: Vec::new(),
+            free_event_ids: Vec::new(),
+            free_event_messages: Vec::new(),
+        };
+        let mut tallies = Tallies::default();
+        for (accept, answer) in part.iter().zip(answers) {
+            match answer {
+                Ok(Accepted::New) => rows.accept(accept, &mut tallies),
+                _ => rows.free(accept),
+            }
+        }
+        rows.counts = tallies.columns(counter);
+        rows
+    }
+
+    fn accept(&mut self, accept: &'a Accept, tallies: &mut Tallies) {
+        let message = &accept.message;
+        let key = to_column(message.id.raw());
+        self.any = true;
+        self.messages.push(accept);
+        if !accept.fresh.is_empty() {
+            self.open_apps.push(to_column(message.app.raw()));
+            self.open_ids.push(key);
+        }
+        for endpoint in &accept.stored {
+            self.waiting
+                .push((key, *endpoint), accept.due, 0, Trigger::Scheduled);
+        }
+        for endpoint in accept.fresh.iter().chain(&accept.stored) {
+            tallies.owed(message.app, *endpoint, message.id);
+        }
+    }
+
+    /// What was taken for a message that is refused may be used again. Where it was not this message that has it,
+    /// nothing happens.
+    fn free(&mut self, accept: &'a Accept) {
+        let message = &accept.message;
+        let id = to_column(message.id.raw());
+        if let Some(key) = &accept.idempotency {
+            self.free_keys.push(&key.key);
+            self.free_key_messages.push(id);
+        }
+        if let Some(event) = &message.event_id {
+            self.free_event_apps.push(to_column(message.app.raw()));
+            self.free_event_ids.push(event.as_str());
+            self.free_event_messages.push(id);
+        }
+    }
+
+    fn sent<'s>(&'s self, hand: &'s Hand) -> Vec<Sent<'s>> {
+        let mut work = Vec::new();
+        if self.any {
+            work.push(self.messages.sent(hand));
+        }
+        if !self.open_ids.is_empty() {
+            let values: Vec<&(dyn ToSql + Sync)> =
+                vec![&self.open_apps, &self.open_ids, &self.owner];
+            work.push(hand.send(&OPEN, values));
+        }
+        work.extend(self.waiting.sent(hand));
+        work.extend(self.counts.add(hand));
+        if !self.free_keys.is_empty() {
+            let values: Vec<&(dyn ToSql + Sync)> = vec![&self.free_keys, &self.free_key_messages];
+            work.push(hand.send(&FREE_KEYS, values));
+        }
+        if !self.free_event_ids.is_empty() {
+            let values: Vec<&(dyn ToSql + Sync)> = vec![
+                &self.free_event_apps,
+                &self.free_event_ids,
+                &self.free_event_messages,
+            ];
+            work.push(hand.send(&FREE_EVENT_IDS, values));
+        }
+        work
+    }
+}
+
+fn open_marks(writer: &Writer, part: &[Accept], answers: &[Answer]) {
+    let mut marks = writer.hot.marks.lock();
+    for (accept, answer) in part.iter().zip(answers) {
+        if *answer == Ok(Accepted::New) && !accept.fresh.is_empty() {
+            let message = &accept.message;
+            marks.open(message.app, message.id, accept.fresh.len());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What both writers have: a connection, the number of their last transaction, and what to do when it is in doubt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use ringbolt_model::Clock;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+
+use super::Hot;
+use super::hand::{Failed, Hand, HotSql, Sent};
+use super::statements::{LAST_BATCH, PROVE};
+use crate::postgres::membership::Membership;
+use crate::postgres::settings::PostgresSettings;
+use crate::postgres::{Fault, PostgresStore};
+
+/// How long a writer waits before it connects again, at first and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// A writer of the hot path.
+pub(super) struct Writer {
+    pub(super) hot: Arc<Hot>,
+    pub(super) membership: Arc<Membership>,
+    pub(super) settings: Arc<PostgresSettings>,
+    pool: Pool,
+    number: i16,
+    statements: &'static [&'static HotSql],
+    hand: Option<Hand>,
+    batch: i64,
+    /// The incarnation that `batch` counts for.
+    incarnation: i64,
+    pause: Duration,
+}
+
+/// What proves the lease, and belongs to one transaction.
+pub(super) struct Proof {
+    incarnation: i64,
+    number: i16,
+    batch: i64,
+}
+
+impl Proof {
+    /// Begins a transaction with it.
+    pub(super) fn begin<'a>(&'a self, hand: &'a Hand) -> [Sent<'a>; 2] {
+        let values: Vec<&(dyn ToSql + Sync)> = vec![&self.incarnation, &self.number, &self.batch];
+        [hand.command("BEGIN"), hand.send(&PROVE, values)]
+    }
+
+    /// Whose rows these are.
+    pub(super) const fn owner(&self) -> i64 {
+        self.incarnation
+    }
+}
+
+impl Writer {
+    pub(super) fn new(
+        store: &PostgresStore,
+        number: i16,
+        statements: &'static [&'static HotSql],
+    ) -> Self {
+        Self {
+            hot: Arc::clone(&store.hot),
+            membership: Arc::clone(&store.membership),
+            settings: Arc::clone(&store.settings),
+            pool: store.pool.clone(),
+            number,
+            statements,
+            hand: None,
+            batch: 0,
+            incarnation: 0,
+            pause: AGAIN.0,
+        }
+    }
+
+    /// The row of this writer's in each counter.
+    pub(super) fn counter(&self) -> i32 {
+        i32::from(self.membership.slot()) * 16 + i32::from(self.number)
+    }
+
+    /// Where it reads the time.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.settings.clock
+    }
+
+    /// Begins another transaction: what it is proved with.
+    pub(super) fn next(&mut self) -> Proof {
+        let incarnation = self.membership.incarnation();
+        if incarnation != self.incarnation {
+            (self.incarnation, self.batch) = (incarnation, 0);
+        }
+        self.batch += 1;
+        Proof {
+            incarnation,
+            number: self.number,
+            batch: self.batch,
+        }
+    }
+
+    /// The connection; it is made if there is none.
+    pub(super) async fn hand(&mut self) -> Result<&Hand, Fault> {
+        if self.hand.as_ref().is_some_and(Hand::is_broken) {
+            self.let_go();
+        }
+        if self.hand.is_none() {
+            let named = self.settings.named_statements;
+            self.hand = Some(Hand::take(&self.pool, self.statements, named).await?);
+        }
+        self.hand.as_ref().ok_or(Fault::NotFound)
+    }
+
+    /// The connection, if there is one.
+    pub(super) const fn ready(&self) -> Option<&Hand> {
+        self.hand.as_ref()
+    }
+
+    /// Lets go of the connection: in what state it is nobody knows.
+    pub(super) fn let_go(&mut self) {
+        if let Some(hand) = self.hand.take() {
+            hand.discard();
+        }
+    }
+
+    /// The longest that a transaction may take: then it has failed before others may take over.
+    fn limit(&self) -> Duration {
+        self.settings.lease * 4 / 5
+    }
+
+    /// Runs the first part of a transaction, within the time that it has.
+    pub(super) async fn within_limit<T>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Failed> {
+        match timeout(self.limit(), work).await {
+            Ok(done) => Ok(done?),
+            Err(_late) => Err(Failed::Undone(late())),
+        }
+    }
+
+    /// Commits, within the time that it has.
+    pub(super) async fn commit_within_limit(
+        &self,
+        commit: impl Future<Output = Result<(), Failed>>,
+    ) -> Result<(), Failed> {
+        match timeout(self.limit(), commit).await {
+            Ok(done) => done,
+            Err(_late) => Err(Failed::Unknown(late())),
+        }
+    }
+
+    /// What comes of a transaction that failed: the connection is made fit for the next one, or let go of; and if nobody
+    /// knows whether it was committed, that is found out. Says whether it was.
+    pub(super) async fn clean_up(&mut self, failed: Failed, proof: &Proof) -> Result<(), Fault> {
+        match failed {
+            Failed::Undone(fault) => {
+                let fault = fenced(fault);
+                let reset = match &self.hand {
+                    Some(hand) if fault.code().is_some() || matches!(fault, Fault::Fenced) => {
+                        hand.roll_back().await.is_ok()
+                    }
+                    _ => false,
+                };
+                if !reset {
+                    self.let_go();
+                }
+                Err(fault)
+            }
+            Failed::Unknown(fault) => {
+                self.let_go();
+                self.hot.failed(&fault);
+                if self.was_committed(proof).await {
+                    Ok(())
+                } else {
+                    Err(fault)
+                }
+            }
+        }
+    }
+
+    /// Whether a transaction was committed; asks until the database answers, or others have taken over, who know.
+    async fn was_committed(&mut self, proof: &Proof) -> bool {
+        loop {
+            match self.last_batch(proof).await {
+                Ok(Some(batch)) => return batch == proof.batch,
+                Ok(None) => return false,
+                Err(fault) => {
+                    self.let_go();
+                    self.hot.failed(&fault);
+                }
+            }
+            if self.hot.lines.is_closing() {
+                return false;
+            }
+            self.rest().await;
+        }
+    }
+
+    async fn last_batch(&mut self, proof: &Proof) -> Result<Option<i64>, Fault> {
+        let limit = self.limit();
+        let values: Vec<&(dyn ToSql + Sync)> = vec![&proof.incarnation, &proof.number];
+        let hand = self.hand().await?;
+        let asked = timeout(limit, hand.run(vec![hand.send(&LAST_BATCH, values)])).await;
+        let rows = asked.map_err(|_late| late())??;
+        self.pause = AGAIN.0;
+        let first = rows.first().and_then(|rows| rows.first());
+        first.map(|row: &Row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Waits before it connects again, longer each time.
+    pub(super) async fn rest(&mut self) {
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(AGAIN.1);
+    }
+
+    /// A transaction has gone well.
+    pub(super) fn went_well(&mut self, writes: usize, took: Duration) {
+        self.pause = AGAIN.0;
+        self.hot.meter.committed(writes, took);
+        self.hot.recovered();
+    }
+}
+
+/// Gives the proof that failed its name.
+fn fenced(fault: Fault) -> Fault {
+    match fault.code() {
+        Some(code) if *code == SqlState::DIVISION_BY_ZERO => Fault::Fenced,
+        _ => fault,
+    }
+}
+
+fn late() -> Fault {
+    Fault::Unreachable("the database did not answer in time".into())
+}
+
+/// Whether a row is to blame, so that the others of its transaction would fare better without it.
+pub(super) fn is_of_a_row(fault: &Fault) -> bool {
+    let class = |code: &SqlState| matches!(&code.code()[..2], "22" | "23" | "54");
+    fault.code().is_some_and(class)
+}

@@ -56,6 +56,9 @@ pub enum StoreError {
 }
 
 /// What every store is: all areas together.
-pub trait Store: Catalogue + Cluster + Deliveries + Answers + Journal + Keys + Log + Upkeep {}
+pub trait Store:
+    Catalogue + Cluster + Deliveries + Answers + Journal + Keys + Log + Upkeep
+{
+}
 
 impl<S: Catalogue + Cluster + Deliveries + Answers + Journal + Keys + Log + Upkeep> Store for S {}

@@ -4,8 +4,7 @@ mod codes;
 mod secrets;
 
 pub(crate) use codes::{
-    failure, failure_code, reason_code, settled_code, state, state_code, timings,
-    timings_column,
+    failure, failure_code, reason_code, settled_code, state, state_code, timings, timings_column,
 };
 pub(crate) use secrets::{
     headers_place, open_headers, open_secrets, seal_headers, seal_secrets, secrets_place,

@@ -12,7 +12,8 @@ mod vault;
 
 pub use contract::*;
 pub use postgres::{
-    AddressError, NodeName, PostgresAddress, PostgresOpenError, PostgresSettings, PostgresStore, Trust,
+    AddressError, NodeName, PostgresAddress, PostgresOpenError, PostgresSettings, PostgresStore,
+    Trust,
 };
 pub use sqlite::{
     Inspection, KeysInUse, OpenError, Soundness, SqliteSettings, SqliteStore, check_pages, copy,

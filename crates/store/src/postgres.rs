@@ -49,6 +49,8 @@ pub struct PostgresStore {
     membership: Arc<Membership>,
     /// What the hot path's writers and their callers share.
     hot: Arc<journal::Hot>,
+    /// What it takes to be one of several nodes.
+    peers: Arc<cluster::Peers>,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -73,6 +75,7 @@ impl PostgresStore {
         drop(client);
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let hot = Arc::new(journal::Hot::new(&settings));
+        let peers = Arc::new(cluster::Peers::new(&pool, &settings, &membership, &hot));
         let store = Self {
             settings,
             vault,
@@ -80,10 +83,12 @@ impl PostgresStore {
             days,
             membership,
             hot,
+            peers,
             tasks,
             closing,
         };
         store.start_writers();
+        store.start_membership();
         Ok(store)
     }
 

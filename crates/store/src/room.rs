@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use ringbolt_model::AppId;
 
+use crate::{Accept, Write};
 pub(crate) use load::Load;
 use turns::Turns;
-use crate::{Accept, Write};
 
 /// Messages that wait to be written.
 pub(crate) struct Room {

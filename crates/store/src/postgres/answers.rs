@@ -1,15 +1,14 @@
 //! Answers that are given again when a request is repeated.
 
-use async_trait::async_trait;
-use crate::*;
 use super::PostgresStore;
+use crate::StoreError;
+use crate::*;
+use async_trait::async_trait;
 use bytes::Bytes;
 use ringbolt_model::Timestamp;
-use crate::StoreError;
 
 #[async_trait]
 impl Answers for PostgresStore {
-
     async fn kept_answer(
         &self,
         key: [u8; 16],
@@ -25,5 +24,4 @@ impl Answers for PostgresStore {
     ) -> Result<(), StoreError> {
         todo!()
     }
-
 }

@@ -1,18 +1,17 @@
 //! The catalogue on PostgreSQL.
 
-use async_trait::async_trait;
-use crate::*;
 use super::PostgresStore;
+use crate::*;
+use crate::{Listing, Page, StoreError};
+use async_trait::async_trait;
 use ringbolt_model::endpoint::Failing;
 use ringbolt_model::{
     AppId, Application, Attempt, CustomHeaders, DisableReason, Endpoint, EndpointId,
     EndpointSecrets, EventType, EventTypeName, Timestamp, Uid,
 };
-use crate::{Listing, Page, StoreError};
 
 #[async_trait]
 impl Catalogue for PostgresStore {
-
     async fn create_application(&self, app: Application) -> Result<(), StoreError> {
         todo!()
     }
@@ -136,5 +135,4 @@ impl Catalogue for PostgresStore {
     async fn expunge_event_type(&self, name: EventTypeName) -> Result<(), StoreError> {
         todo!()
     }
-
 }

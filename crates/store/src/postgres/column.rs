@@ -71,10 +71,7 @@ pub(super) fn from_json_or_null<T: DeserializeOwned>(
 }
 
 /// Reads a value that was written as one word, or NULL.
-pub(super) fn from_word<T: DeserializeOwned>(
-    row: &Row,
-    column: usize,
-) -> Result<Option<T>, Fault> {
+pub(super) fn from_word<T: DeserializeOwned>(row: &Row, column: usize) -> Result<Option<T>, Fault> {
     let text = get::<Option<&str>>(row, column)?;
     text.map(|text| encoding::from_word(text).map_err(unreadable))
         .transpose()

@@ -1,16 +1,21 @@
 //! Connections: how they are made, set up and kept.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use futures_util::Stream;
+use futures_util::stream::poll_fn;
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::{AsyncMessage, Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::Fault;
 use super::certificates::{AnyCertificate, AnyName};
 use super::open::PostgresOpenError;
 use super::settings::{PostgresAddress, Trust};
@@ -27,13 +32,29 @@ const SET_UP: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'; \
     SET timezone = 'UTC'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
     SET jit = off";
 
-/// Makes connections to one database, set up and ready.
-pub(super) fn pool(address: &PostgresAddress, most: usize) -> Result<Pool, PostgresOpenError> {
+fn config(address: &PostgresAddress) -> Config {
     let mut config = address.config.clone();
     config.application_name("ringbolt");
     config.connect_timeout(CONNECT);
     config.keepalives_idle(Duration::from_secs(30));
     config.tcp_user_timeout(Duration::from_secs(10));
+    config
+}
+
+/// What a database says unasked.
+pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<AsyncMessage, Error>> + Send>>;
+
+/// A connection that belongs to no pool; it moves on while somebody waits for its messages.
+pub(super) async fn single(address: &PostgresAddress) -> Result<(Client, Messages), Fault> {
+    let tls = tls(address).map_err(|error| Fault::Unreachable(error.to_string()))?;
+    let (client, mut connection) = config(address).connect(tls).await?;
+    let messages = poll_fn(move |context| connection.poll_message(context));
+    Ok((client, Box::pin(messages)))
+}
+
+/// Makes connections to one database, set up and ready.
+pub(super) fn pool(address: &PostgresAddress, most: usize) -> Result<Pool, PostgresOpenError> {
+    let config = config(address);
     let manager = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -65,12 +86,10 @@ fn tls(address: &PostgresAddress) -> Result<MakeRustlsConnect, PostgresOpenError
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider))),
         Trust::Signed => {
-            let inner = WebPkiServerVerifier::builder_with_provider(
-                Arc::new(roots(address)?),
-                provider,
-            )
-            .build()
-            .map_err(|error| PostgresOpenError::Tls(error.to_string()))?;
+            let inner =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots(address)?), provider)
+                    .build()
+                    .map_err(|error| PostgresOpenError::Tls(error.to_string()))?;
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyName(inner)))
@@ -83,7 +102,8 @@ fn tls(address: &PostgresAddress) -> Result<MakeRustlsConnect, PostgresOpenError
 /// The certificates of whoever may have signed the server's.
 fn roots(address: &PostgresAddress) -> Result<RootCertStore, PostgresOpenError> {
     let Some(path) = &address.roots else {
-        let why = "sslrootcert has to name a file of certificates for sslmode=verify-ca and verify-full";
+        let why =
+            "sslrootcert has to name a file of certificates for sslmode=verify-ca and verify-full";
         return Err(PostgresOpenError::Tls(why.into()));
     };
     let unusable = |why: String| PostgresOpenError::Tls(format!("{}: {why}", path.display()));

@@ -1,21 +1,26 @@
-//! Deliveries that wait.
+//! Deliveries that wait in PostgreSQL: the queue behind the lanes of this node.
+
+mod due;
+mod resend;
 
 use async_trait::async_trait;
-use crate::*;
-use super::PostgresStore;
-use std::sync::Arc;
-use ringbolt_model::{AppId, EndpointId, Message, MessageId, Timestamp, Trigger};
-use crate::StoreError;
+use ringbolt_model::{AppId, DeliveryKey, EndpointId, MessageId, Timestamp};
+
+use super::link::{Link, params};
+use super::{Fault, PostgresStore};
+use crate::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoreError};
 
 #[async_trait]
 impl Deliveries for PostgresStore {
-
+    /// Takes over from nodes whose lease has lapsed so long ago that it is nobody's any more. Those that died just
+    /// now are found when it has.
     async fn reopen(&self, now: Timestamp) -> Result<usize, StoreError> {
-        todo!()
+        Ok(self.peers.adopt_long_dead(now).await?)
     }
 
     async fn lanes_with_work(&self) -> Result<Vec<LaneWork>, StoreError> {
-        todo!()
+        let client = self.client().await?;
+        Ok(due::lanes(self.link(&client), self.membership.incarnation()).await?)
     }
 
     async fn due(
@@ -25,7 +30,9 @@ impl Deliveries for PostgresStore {
         limit: usize,
         bytes: usize,
     ) -> Result<DuePage, StoreError> {
-        todo!()
+        let client = self.client().await?;
+        let owner = self.membership.incarnation();
+        Ok(due::page(self.link(&client), owner, endpoint, now, (limit, bytes)).await?)
     }
 
     async fn resend(
@@ -35,7 +42,12 @@ impl Deliveries for PostgresStore {
         endpoint: EndpointId,
         now: Timestamp,
     ) -> Result<Timestamp, ResendRefused> {
-        todo!()
+        let key = DeliveryKey { message, endpoint };
+        match self.resend_now(app, key, now).await {
+            Ok(true) => Ok(now),
+            Ok(false) => Err(ResendRefused::MissingPayload),
+            Err(fault) => Err(StoreError::from(fault).into()),
+        }
     }
 
     async fn recover(
@@ -47,11 +59,19 @@ impl Deliveries for PostgresStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<Recovered, StoreError> {
-        todo!()
+        let window = resend::Window::new(since, until, reached);
+        Ok(self.recover_some(endpoint, window, limit, now).await?)
     }
 
     async fn pending(&self) -> Result<u64, StoreError> {
-        todo!()
+        let client = self.client().await?;
+        Ok(due::pending(self.link(&client)).await?)
     }
+}
 
+/// Proves the lease in a transaction that is not the hot path's, and keeps it until its end.
+pub(super) async fn prove(link: Link<'_>, incarnation: i64) -> Result<(), Fault> {
+    let sql = "SELECT 1 FROM node WHERE incarnation = $1 AND alive FOR KEY SHARE";
+    let found = link.maybe(sql, params![incarnation]).await?;
+    found.map(drop).ok_or(Fault::Fenced)
 }

@@ -117,7 +117,11 @@ impl Hot {
         };
         let before = self.trouble.lock().replace((reason, words.clone()));
         if before.is_none_or(|(before, _)| before != reason) {
-            tracing::error!(reason = reason.word(), error = words, "the store cannot be written");
+            tracing::error!(
+                reason = reason.word(),
+                error = words,
+                "the store cannot be written"
+            );
         }
     }
 

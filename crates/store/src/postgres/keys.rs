@@ -1,14 +1,13 @@
 //! API keys, in rows.
 
-use async_trait::async_trait;
-use crate::*;
 use super::PostgresStore;
-use ringbolt_model::{ApiKey, AppId, KeyId, Timestamp};
+use crate::*;
 use crate::{Listing, Page, StoreError};
+use async_trait::async_trait;
+use ringbolt_model::{ApiKey, AppId, KeyId, Timestamp};
 
 #[async_trait]
 impl Keys for PostgresStore {
-
     async fn create_key(&self, key: ApiKey) -> Result<(), StoreError> {
         todo!()
     }
@@ -37,5 +36,4 @@ impl Keys for PostgresStore {
     async fn keys_used(&self, used: Vec<(KeyId, Timestamp)>) -> Result<(), StoreError> {
         todo!()
     }
-
 }

@@ -110,11 +110,7 @@ impl<'c> Link<'c> {
     }
 
     /// The first row, if there is any.
-    pub(super) async fn maybe(
-        self,
-        sql: &str,
-        params: &[Param<'_>],
-    ) -> Result<Option<Row>, Fault> {
+    pub(super) async fn maybe(self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Fault> {
         Ok(self.all(sql, params).await?.into_iter().next())
     }
 

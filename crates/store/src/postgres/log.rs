@@ -2,18 +2,17 @@
 
 pub(in crate::postgres) mod rows;
 
-use async_trait::async_trait;
-use crate::*;
 use super::PostgresStore;
+use crate::*;
+use crate::{Listing, Page, StoreError};
+use async_trait::async_trait;
 use ringbolt_model::{
     AppId, Attempt, AttemptId, Channel, DeliveryState, Endpoint, EndpointId, EventTypeName,
     Message, MessageId, Tag, Timestamp, Uid,
 };
-use crate::{Listing, Page, StoreError};
 
 #[async_trait]
 impl Log for PostgresStore {
-
     async fn message(
         &self,
         app: AppId,
@@ -92,5 +91,4 @@ impl Log for PostgresStore {
     ) -> Result<Counts, StoreError> {
         todo!()
     }
-
 }

@@ -8,11 +8,11 @@ use ringbolt_model::{Timestamp, id};
 use rustix::time::{ClockId, clock_gettime};
 use tokio_postgres::error::SqlState;
 
+use super::Fault;
 use super::column::get;
 use super::link::{Link, params};
 use super::open::PostgresOpenError;
 use super::settings::PostgresSettings;
-use super::Fault;
 use crate::NodeLoad;
 
 /// For so long after its last lease a slot is not given to another node: what it made of ids lies behind.
@@ -97,6 +97,11 @@ impl Membership {
         self.slot.load(Relaxed)
     }
 
+    /// The row in each counter for what the hot path's writers do not write.
+    pub(super) fn rare_counter(&self) -> i32 {
+        i32::from(self.slot()) * 16 + 15
+    }
+
     /// An id that none in the database exceeded when this node joined.
     pub(super) fn floor(&self) -> u64 {
         self.floor.load(Relaxed)
@@ -105,6 +110,11 @@ impl Membership {
     /// The lease was renewed by a request that began at this moment.
     pub(super) fn renewed(&self, begun: i64, lease: Duration) {
         self.until.store(begun + micros(lease), Relaxed);
+    }
+
+    /// The lease is over.
+    pub(super) fn lapse(&self) {
+        self.until.store(i64::MIN, Relaxed);
     }
 
     /// Whether the lease holds still.
@@ -127,10 +137,7 @@ impl Membership {
 /// How many connections write the hot path: one accepts, one records outcomes.
 pub(super) const WRITERS: i16 = 2;
 
-async fn insert(
-    link: Link<'_>,
-    settings: &PostgresSettings,
-) -> Result<Option<Joined>, Fault> {
+async fn insert(link: Link<'_>, settings: &PostgresSettings) -> Result<Option<Joined>, Fault> {
     let sql = "INSERT INTO node (incarnation, slot, alive, name, address, version, started_at, lease_until) \
         SELECT nextval('incarnation'), free.slot, true, $1, $2, $3, now(), now() + $4 * interval '1 microsecond' \
         FROM (SELECT s::smallint AS slot FROM generate_series(0, 1023) s \

@@ -17,7 +17,9 @@ pub enum PostgresOpenError {
     #[error("TLS to the database: {0}")]
     Tls(String),
     /// No encryption key was given.
-    #[error("no encryption key was given: PostgreSQL needs RINGBOLT_ENCRYPTION_KEY, the same on every node")]
+    #[error(
+        "no encryption key was given: PostgreSQL needs RINGBOLT_ENCRYPTION_KEY, the same on every node"
+    )]
     NoKey,
     /// What is stored was encrypted with a key that was not given.
     #[error("the database was encrypted with another key than those given")]
@@ -74,9 +76,7 @@ const SAYS: &[u8] = b"ringbolt";
 
 /// Sees whether the keys are those of the database. One that is new gets the first.
 pub(super) async fn check_key(link: Link<'_>, vault: &Vault) -> Result<(), PostgresOpenError> {
-    let sealed = vault
-        .seal(PLACE, SAYS)
-        .map_err(PostgresOpenError::Store)?;
+    let sealed = vault.seal(PLACE, SAYS).map_err(PostgresOpenError::Store)?;
     let sql = "UPDATE house SET key_check = $1 WHERE key_check IS NULL";
     link.run(sql, params![sealed]).await?;
     let row = link.one("SELECT key_check FROM house", params![]).await?;

@@ -72,7 +72,13 @@ async fn make_day(link: Link<'_>, day: i64) -> Result<(), Fault> {
         sql.push_str(&made(table, day, first, end, ""));
     }
     let hours = (day * 24, (day + 1) * 24);
-    sql.push_str(&made("counter", day, hours.0, hours.1, "WITH (fillfactor = 50)"));
+    sql.push_str(&made(
+        "counter",
+        day,
+        hours.0,
+        hours.1,
+        "WITH (fillfactor = 50)",
+    ));
     sql.push_str("COMMIT");
     let made = link.batch(&sql).await;
     if made.is_err() {
@@ -84,7 +90,9 @@ async fn make_day(link: Link<'_>, day: i64) -> Result<(), Fault> {
 
 fn made(table: &str, day: i64, first: i64, end: i64, with: &str) -> String {
     let name = name_of(table, day);
-    format!("CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({first}) TO ({end}) {with};")
+    format!(
+        "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({first}) TO ({end}) {with};"
+    )
 }
 
 /// How long something of the day before is still expected.

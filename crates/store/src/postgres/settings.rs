@@ -151,9 +151,8 @@ impl FromStr for PostgresAddress {
         } else {
             format!("{base}?{}", kept.join("&"))
         };
-        let mut config = Config::from_str(&rest).map_err(|error| {
-            AddressError::Malformed(super::fault::words(&error))
-        })?;
+        let mut config = Config::from_str(&rest)
+            .map_err(|error| AddressError::Malformed(super::fault::words(&error)))?;
         if config.get_dbname().is_none_or(str::is_empty) {
             return Err(AddressError::NoDatabase);
         }
@@ -218,8 +217,14 @@ mod tests {
         assert_eq!(address.roots, Some(PathBuf::from("/etc/my ca.pem")));
         assert_eq!(address.config.get_hosts().len(), 2);
         assert!(!format!("{address:?}").contains("pw"));
-        assert_eq!(read("postgres://a/db?sslmode=maybe"), Err(AddressError::SslMode));
+        assert_eq!(
+            read("postgres://a/db?sslmode=maybe"),
+            Err(AddressError::SslMode)
+        );
         assert_eq!(read("postgres://a"), Err(AddressError::NoDatabase));
-        assert!(matches!(read("postgres://a/db?nonsense=1"), Err(AddressError::Malformed(_))));
+        assert!(matches!(
+            read("postgres://a/db?nonsense=1"),
+            Err(AddressError::Malformed(_))
+        ));
     }
 }

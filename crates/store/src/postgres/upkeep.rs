@@ -1,15 +1,14 @@
 //! Keeping the database in order.
 
-use async_trait::async_trait;
-use crate::*;
 use super::PostgresStore;
-use std::path::PathBuf;
-use ringbolt_model::Timestamp;
 use crate::StoreError;
+use crate::*;
+use async_trait::async_trait;
+use ringbolt_model::Timestamp;
+use std::path::PathBuf;
 
 #[async_trait]
 impl Upkeep for PostgresStore {
-
     async fn tidy(&self, now: Timestamp) -> Result<Tidied, StoreError> {
         todo!()
     }
@@ -31,5 +30,4 @@ impl Upkeep for PostgresStore {
     async fn reencrypt(&self) -> Result<usize, StoreError> {
         todo!()
     }
-
 }

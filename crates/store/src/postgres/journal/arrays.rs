@@ -32,7 +32,8 @@ impl<'a> Messages<'a> {
         self.ids.push(to_column(message.id.raw()));
         self.apps.push(to_column(message.app.raw()));
         self.event_types.push(message.event_type.as_str());
-        self.event_ids.push(message.event_id.as_ref().map(Uid::as_str));
+        self.event_ids
+            .push(message.event_id.as_ref().map(Uid::as_str));
         self.channels.push(labels_column(&message.channels));
         self.tags.push(labels_column(&message.tags));
         self.content_types
@@ -154,7 +155,8 @@ impl<'a> Attempts<'a> {
         }
         self.ids.push(to_column(attempt.id.raw()));
         self.apps.push(to_column(attempt.app.raw()));
-        self.messages.push(to_column(attempt.delivery.message.raw()));
+        self.messages
+            .push(to_column(attempt.delivery.message.raw()));
         self.endpoints
             .push(to_column(attempt.delivery.endpoint.raw()));
         self.at.push(attempt.at.as_micros());
@@ -166,8 +168,7 @@ impl<'a> Attempts<'a> {
         self.addresses
             .push(attempt.address.map(|address| address.to_string()));
         self.details.push(attempt.detail.as_deref());
-        self.timings
-            .push(timings_column(&attempt.timings).to_vec());
+        self.timings.push(timings_column(&attempt.timings).to_vec());
         self.headers.push(filled(&attempt.headers));
         self.bodies.push(filled(&attempt.body));
     }

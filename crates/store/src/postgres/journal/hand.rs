@@ -57,7 +57,9 @@ impl Hand {
         let mut prepared = HashMap::new();
         if named {
             for statement in statements {
-                let ready = client.prepare_typed(statement.text, statement.types).await?;
+                let ready = client
+                    .prepare_typed(statement.text, statement.types)
+                    .await?;
                 prepared.insert(statement.text, ready);
             }
         }

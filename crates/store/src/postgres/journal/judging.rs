@@ -108,7 +108,11 @@ pub(super) async fn judge(
     batch: &[Accept],
 ) -> Result<Vec<Answer>, Fault> {
     let question = Question::about(batch);
-    let mut results = hand.run(question.sent(hand, proof)).await?.into_iter().skip(2);
+    let mut results = hand
+        .run(question.sent(hand, proof))
+        .await?
+        .into_iter()
+        .skip(2);
     let apps = versions(&results.next().unwrap_or_default())?;
     let keys = if question.keys.is_empty() {
         HashMap::new()
@@ -155,7 +159,9 @@ type Used = ([u8; 16], MessageId);
 fn keys(rows: &[Row]) -> Result<HashMap<[u8; 16], Used>, Fault> {
     let digest = |row, column| -> Result<[u8; 16], Fault> {
         let bytes: &[u8] = get(row, column)?;
-        bytes.try_into().map_err(crate::postgres::column::unreadable)
+        bytes
+            .try_into()
+            .map_err(crate::postgres::column::unreadable)
     };
     let used = |row| {
         let message = crate::postgres::column::id(row, 2)?;

@@ -82,7 +82,10 @@ mod tests {
         assert!(some.messages.is_empty() && marks.knows(message));
         marks.settle(&some);
         let last = marks.would_settle(HashMap::from([(message, 1)]));
-        assert_eq!((last.apps.as_slice(), last.messages.as_slice()), (&[1][..], &[2][..]));
+        assert_eq!(
+            (last.apps.as_slice(), last.messages.as_slice()),
+            (&[1][..], &[2][..])
+        );
         assert!(marks.knows(message), "nothing has changed yet");
         marks.settle(&last);
         assert!(!marks.knows(message));

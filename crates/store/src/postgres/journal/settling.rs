@@ -50,13 +50,20 @@ async fn settle(writer: &mut Writer, batch: Vec<Settle>) {
                 parts.extend([rest, part]);
             }
             Err(fault) if is_of_a_row(&fault) => {
-                tracing::error!(?fault, "an outcome cannot be written; the message will arrive again");
-                writer.hot.tell(part.into_iter().flat_map(given_up).collect());
+                tracing::error!(
+                    ?fault,
+                    "an outcome cannot be written; the message will arrive again"
+                );
+                writer
+                    .hot
+                    .tell(part.into_iter().flat_map(given_up).collect());
             }
             Err(fault) => {
                 writer.hot.failed(&fault);
                 if writer.hot.lines.is_closing() {
-                    tracing::error!("outcomes could not be written; the messages will arrive again");
+                    tracing::error!(
+                        "outcomes could not be written; the messages will arrive again"
+                    );
                     return;
                 }
                 parts.push(part);
@@ -73,9 +80,7 @@ fn drop_foreign(writer: &Writer, part: &mut Vec<Settle>) -> Vec<Receipt> {
     let marks = writer.hot.marks.lock();
     let is_foreign = |settle: &Settle| match settle {
         _ if fenced => true,
-        Settle::Outcome(outcome) => {
-            outcome.fresh && !marks.knows(outcome.attempt.delivery.message)
-        }
+        Settle::Outcome(outcome) => outcome.fresh && !marks.knows(outcome.attempt.delivery.message),
         Settle::Spill(_) => false,
     };
     let (foreign, own) = part
@@ -302,8 +307,7 @@ impl<'a> Rows<'a> {
         work.extend(self.waiting.sent(hand));
         let marks = &self.marks;
         if !marks.messages.is_empty() {
-            let values: Vec<&(dyn ToSql + Sync)> =
-                vec![&marks.apps, &marks.messages, &self.owner];
+            let values: Vec<&(dyn ToSql + Sync)> = vec![&marks.apps, &marks.messages, &self.owner];
             work.push(hand.send(&CLOSE, values));
         }
         work.extend(self.counts.add(hand));

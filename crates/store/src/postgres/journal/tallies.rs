@@ -88,7 +88,11 @@ impl Columns {
             return None;
         }
         let mut values: Vec<&(dyn ToSql + Sync)> = vec![&self.apps, &self.endpoints, &self.hours];
-        values.extend(self.counts.iter().map(|column| column as &(dyn ToSql + Sync)));
+        values.extend(
+            self.counts
+                .iter()
+                .map(|column| column as &(dyn ToSql + Sync)),
+        );
         values.push(&self.writer);
         Some(hand.send(&COUNT, values))
     }

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::conformance::{Ground, StillClock};
@@ -37,7 +37,10 @@ fn server() -> &'static str {
     address
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told of their server so")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told of their server so"
+)]
 fn option_of(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

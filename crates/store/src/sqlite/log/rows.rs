@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 
 use crate::Settled;
 use crate::encoding;
-pub(in crate::sqlite) use crate::encoding::{EXPUNGED, content_type_column, labels_column, timings_column};
+pub(in crate::sqlite) use crate::encoding::{
+    EXPUNGED, content_type_column, labels_column, timings_column,
+};
 
 /// The columns that [`message`] reads, in its order; `?1` says whether the payload is wanted.
 pub(in crate::sqlite) const MESSAGE_COLUMNS: &str = "m.id, m.app_id, m.event_type, m.event_id, \

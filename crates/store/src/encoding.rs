@@ -10,6 +10,8 @@ pub(crate) use secrets::{
     headers_place, open_headers, open_secrets, seal_headers, seal_secrets, secrets_place,
 };
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -43,4 +45,33 @@ pub(crate) fn labels_column(labels: &[impl Serialize]) -> Option<String> {
 /// A content type as its column holds it; NULL means JSON.
 pub(crate) fn content_type_column(content_type: &str) -> Option<&str> {
     (content_type != ringbolt_model::message::JSON).then_some(content_type)
+}
+
+/// Text without NUL characters, which PostgreSQL refuses: another that stands for what cannot be shown takes their place.
+pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// The same, in place.
+pub(crate) fn replace_nul(text: &mut String) {
+    if let Cow::Owned(legible) = without_nul(text) {
+        *text = legible;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cannot_be_written_is_replaced() {
+        let mut text = "a\0b\0".to_owned();
+        replace_nul(&mut text);
+        assert_eq!(text, "a\u{FFFD}b\u{FFFD}");
+        assert!(matches!(without_nul("a\u{1}b"), Cow::Borrowed("a\u{1}b")));
+    }
 }

@@ -15,6 +15,7 @@ mod log;
 mod membership;
 mod migrations;
 mod open;
+mod pages;
 mod partitions;
 mod settings;
 #[cfg(test)]

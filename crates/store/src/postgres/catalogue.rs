@@ -1,103 +1,134 @@
-//! The catalogue on PostgreSQL.
+//! The catalogue on PostgreSQL: each operation is one read, or one transaction.
 
-use super::PostgresStore;
-use crate::*;
-use crate::{Listing, Page, StoreError};
+mod applications;
+pub(in crate::postgres) mod changes;
+mod endpoint_row;
+mod endpoints;
+mod event_types;
+
 use async_trait::async_trait;
-use ringbolt_model::endpoint::Failing;
+use ringbolt_model::endpoint::{Disabled, Failing};
 use ringbolt_model::{
-    AppId, Application, Attempt, CustomHeaders, DisableReason, Endpoint, EndpointId,
-    EndpointSecrets, EventType, EventTypeName, Timestamp, Uid,
+    AppId, Application, CustomHeaders, DisableReason, Endpoint, EndpointId, EndpointSecrets,
+    EventType, EventTypeName, Timestamp,
 };
+
+pub(in crate::postgres) use endpoint_row::{ENDPOINT_COLUMNS, endpoint};
+
+use super::{Fault, PostgresStore};
+use crate::{
+    AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint, Listing,
+    NewEndpoint, Page, StoreError,
+};
+use changes::again;
 
 #[async_trait]
 impl Catalogue for PostgresStore {
     async fn create_application(&self, app: Application) -> Result<(), StoreError> {
-        todo!()
+        Ok(applications::create(self, app).await?)
     }
+
     async fn application(&self, app: AppRef) -> Result<Application, StoreError> {
-        todo!()
+        Ok(applications::one(self, &app).await?)
     }
+
     async fn applications(
         &self,
         page: Page<AppId>,
     ) -> Result<Listing<Application, AppId>, StoreError> {
-        todo!()
+        Ok(applications::list(self, &page).await?)
     }
+
     async fn routes_version(&self, app: AppId) -> Result<u64, StoreError> {
-        todo!()
+        Ok(applications::routes(self, app).await?)
     }
+
     async fn edit_application(
         &self,
         app: AppRef,
-        edit: Edit<Application>,
+        mut edit: Edit<Application>,
     ) -> Result<Application, StoreError> {
-        todo!()
+        again!(applications::edit(self, &app, &mut edit))
     }
+
     async fn delete_application(&self, app: AppRef) -> Result<Vec<EndpointId>, StoreError> {
-        todo!()
+        again!(applications::delete(self, &app))
     }
 
     async fn create_endpoint(&self, endpoint: NewEndpoint) -> Result<(), StoreError> {
-        todo!()
+        again!(endpoints::create(self, &endpoint))
     }
+
     async fn endpoint(&self, app: AppId, endpoint: EndpointRef) -> Result<Endpoint, StoreError> {
-        todo!()
+        Ok(endpoints::one(self, app, &endpoint).await?)
     }
+
     async fn destination(&self, endpoint: EndpointId) -> Result<Destination, StoreError> {
-        todo!()
+        Ok(endpoints::destination(self, endpoint).await?)
     }
+
     async fn endpoints(
         &self,
         app: AppId,
         page: Page<EndpointId>,
     ) -> Result<Listing<Endpoint, EndpointId>, StoreError> {
-        todo!()
+        Ok(endpoints::list(self, app, &page).await?)
     }
+
     async fn edit_endpoint(
         &self,
         app: AppId,
         endpoint: EndpointRef,
-        edit: Edit<Endpoint>,
+        mut edit: Edit<Endpoint>,
     ) -> Result<Endpoint, StoreError> {
-        todo!()
+        again!(endpoints::edit(self, app, &endpoint, &mut edit))
     }
+
     async fn edit_secrets(
         &self,
         endpoint: EndpointId,
-        edit: Edit<EndpointSecrets>,
+        mut edit: Edit<EndpointSecrets>,
     ) -> Result<EndpointSecrets, StoreError> {
-        todo!()
+        again!(endpoints::edit_secrets(self, endpoint, &mut edit))
     }
+
     async fn edit_headers(
         &self,
         endpoint: EndpointId,
-        edit: Edit<CustomHeaders>,
+        mut edit: Edit<CustomHeaders>,
     ) -> Result<CustomHeaders, StoreError> {
-        todo!()
+        again!(endpoints::edit_headers(self, endpoint, &mut edit))
     }
+
     async fn delete_endpoint(
         &self,
         app: AppId,
         endpoint: EndpointRef,
     ) -> Result<EndpointId, StoreError> {
-        todo!()
+        again!(endpoints::delete(self, app, &endpoint))
     }
+
     async fn disable_endpoint(
         &self,
         endpoint: EndpointId,
         reason: DisableReason,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        todo!()
+        let disabled = Disabled { since: now, reason };
+        match again!(endpoints::disable(self, endpoint, disabled)) {
+            Err(StoreError::NotFound) => Ok(false),
+            done => done,
+        }
     }
+
     async fn keep_failing(
         &self,
         endpoint: EndpointId,
         failing: Option<Failing>,
     ) -> Result<(), StoreError> {
-        todo!()
+        Ok(endpoints::keep_failing(self, endpoint, failing).await?)
     }
+
     async fn failing_endpoints(
         &self,
         page: Page<EndpointId>,
@@ -107,32 +138,37 @@ impl Catalogue for PostgresStore {
     }
 
     async fn create_event_type(&self, event_type: EventType) -> Result<(), StoreError> {
-        todo!()
+        Ok(event_types::create(self, event_type).await?)
     }
+
     async fn event_type(&self, name: EventTypeName) -> Result<EventType, StoreError> {
-        todo!()
+        Ok(event_types::one(self, &name).await?)
     }
+
     async fn event_types(
         &self,
         page: Page<EventTypeName>,
         shown: EventTypesShown,
     ) -> Result<Listing<EventType, EventTypeName>, StoreError> {
-        todo!()
+        Ok(event_types::list(self, &page, shown).await?)
     }
+
     async fn known_event_types(
         &self,
         names: Vec<EventTypeName>,
     ) -> Result<Vec<(EventTypeName, Option<String>)>, StoreError> {
-        todo!()
+        Ok(event_types::known(self, names).await?)
     }
+
     async fn edit_event_type(
         &self,
         name: EventTypeName,
-        edit: Edit<EventType>,
+        mut edit: Edit<EventType>,
     ) -> Result<EventType, StoreError> {
-        todo!()
+        again!(event_types::edit(self, &name, &mut edit))
     }
+
     async fn expunge_event_type(&self, name: EventTypeName) -> Result<(), StoreError> {
-        todo!()
+        Ok(event_types::expunge(self, &name).await?)
     }
 }

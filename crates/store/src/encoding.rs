@@ -1,11 +1,13 @@
 //! How values are written in columns, the same in every database: as JSON text, as one word, as a small number.
 
 mod codes;
+mod hours;
 mod secrets;
 
 pub(crate) use codes::{
     failure, failure_code, reason_code, settled_code, state, state_code, timings, timings_column,
 };
+pub(crate) use hours::{HOUR, hours};
 pub(crate) use secrets::{
     headers_place, open_headers, open_secrets, seal_headers, seal_secrets, secrets_place,
 };

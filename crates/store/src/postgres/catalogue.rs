@@ -5,6 +5,7 @@ pub(in crate::postgres) mod changes;
 mod endpoint_row;
 mod endpoints;
 mod event_types;
+mod failing;
 
 use async_trait::async_trait;
 use ringbolt_model::endpoint::{Disabled, Failing};
@@ -15,7 +16,7 @@ use ringbolt_model::{
 
 pub(in crate::postgres) use endpoint_row::{ENDPOINT_COLUMNS, endpoint};
 
-use super::{Fault, PostgresStore};
+use super::PostgresStore;
 use crate::{
     AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint, Listing,
     NewEndpoint, Page, StoreError,
@@ -134,7 +135,7 @@ impl Catalogue for PostgresStore {
         page: Page<EndpointId>,
         since: Timestamp,
     ) -> Result<Listing<FailingEndpoint, EndpointId>, StoreError> {
-        todo!()
+        Ok(failing::list(self, &page, since).await?)
     }
 
     async fn create_event_type(&self, event_type: EventType) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 //! over from those that are gone.
 
 mod adoption;
-mod hearing;
+pub(super) mod hearing;
 mod pulse;
 
 use std::sync::{Arc, OnceLock};

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::log::rows::{self, to_column};
 use crate::Counts;
-
-const HOUR: i64 = 3600;
+use crate::encoding::HOUR;
+pub(in crate::sqlite) use crate::encoding::hours;
 
 pub(in crate::sqlite) const OWNER: &str =
     "SELECT app_id FROM endpoint WHERE id = ?1 AND deleted_at IS NULL";
@@ -117,13 +117,6 @@ pub(in crate::sqlite) fn reopened(
     tallies.add(tx)
 }
 
-/// The hours, since 1970, that a window touches.
-pub(in crate::sqlite) fn hours(since: Timestamp, until: Timestamp) -> Range<i64> {
-    let first = since.as_seconds().div_euclid(HOUR);
-    let end = (until.as_micros() - 1).div_euclid(HOUR * 1_000_000) + 1;
-    first..end.max(first)
-}
-
 /// The hour in which a message was accepted.
 pub(in crate::sqlite) fn hour_of(message: i64) -> i64 {
     MessageId::from(message.cast_unsigned())
@@ -209,17 +202,4 @@ fn settled_tail(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_is_widened_to_whole_hours() {
-        let at = Timestamp::from_seconds;
-        assert_eq!(hours(at(3600), at(7200)), 1..2);
-        assert_eq!(hours(at(3599), at(7201)), 0..3);
-        assert!(hours(at(7200), at(3600)).is_empty());
-    }
 }

@@ -1,20 +1,19 @@
 //! What other nodes are told of changes: a row, for those that missed the notification, and the notification.
 
+use crate::postgres::cluster::hearing::{APPLICATION, CHANNEL, ENDPOINT, KEY};
 use crate::postgres::link::{Link, params};
 use crate::postgres::{Fault, PostgresStore};
 
-/// The channel of notifications.
-pub(in crate::postgres) const CHANNEL: &str = "ringbolt_change";
-
 /// What was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
 pub(in crate::postgres) enum Changed {
     /// An application was changed or deleted; its id stands twice.
-    Application = 1,
+    Application = APPLICATION,
     /// An endpoint was created, changed, disabled or deleted.
-    Endpoint = 2,
+    Endpoint = ENDPOINT,
     /// A key was revoked or ends earlier; its application is 0 if it has none.
-    Key = 3,
+    Key = KEY,
 }
 
 /// Both at once: the notification is heard when the transaction is committed.

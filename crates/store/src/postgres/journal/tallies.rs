@@ -7,9 +7,8 @@ use tokio_postgres::types::ToSql;
 
 use super::hand::{Hand, Sent};
 use super::statements::COUNT;
+use crate::encoding::HOUR;
 use crate::postgres::column::to_column;
-
-const HOUR: i64 = 3600;
 
 /// The hour in which a message was accepted, counted from 1970.
 pub(in crate::postgres) fn hour_of(message: MessageId) -> i32 {

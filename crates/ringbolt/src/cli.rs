@@ -88,6 +88,15 @@ Example:
 It says where the encryption key is that belongs to the copy: without it the copy cannot be used.")]
     Backup(BackupArgs),
 
+    /// Brings the schema of a PostgreSQL database up to date
+    #[command(after_help = "\
+Examples:
+  ringbolt migrate
+  ringbolt migrate --dry-run    what would be done, as SQL
+
+Servers do it by themselves when they start. By hand it can be done before, by another role.")]
+    Migrate(MigrateArgs),
+
     /// Shows everything in one process: a server, a receiver that fails once, three events
     #[command(after_help = "\
 Example:
@@ -99,6 +108,17 @@ Example:
 Example:
   ringbolt version")]
     Version,
+}
+
+/// What to migrate.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// Print what would be done, as SQL, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 /// Where the configuration comes from; flags win over the environment, and that over the file.
@@ -113,7 +133,7 @@ pub(crate) struct Settings {
     listen: Option<String>,
 
     /// Where everything is kept
-    #[arg(long, value_name = "sqlite:PATH")]
+    #[arg(long, value_name = "URL")]
     store: Option<String>,
 
     /// What every address that is handed out begins with

@@ -6,4 +6,5 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod failing;
 pub(crate) mod key;
+pub(crate) mod migrate;
 pub(crate) mod serve;

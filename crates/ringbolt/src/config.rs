@@ -13,7 +13,7 @@ pub(crate) mod value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub(crate) use groups::{Api, Delivery, General, Log, Net, Retention, Runtime, Tls};
+pub(crate) use groups::{Api, Delivery, General, Log, Net, Postgres, Retention, Runtime, Tls};
 use layers::Origin;
 pub(crate) use layers::{Flag, Layers, Sources};
 pub(crate) use problem::{ConfigError, Problem};
@@ -34,13 +34,15 @@ pub(crate) struct Config {
     pub(crate) net: Net,
     pub(crate) api: Api,
     pub(crate) retention: Retention,
+    pub(crate) postgres: Postgres,
     pub(crate) runtime: Runtime,
     /// Who set what, of the settings that name files.
     origins: BTreeMap<&'static str, Origin>,
 }
 
 /// The settings whose values can be right although what they name is not.
-const NAMING: [&str; 4] = [
+const NAMING: [&str; 5] = [
+    "store",
     "tls.certificate",
     "tls.key",
     "net.extra_roots",
@@ -56,6 +58,7 @@ pub(crate) const GROUPS: &[(&str, &str, &[Setting])] = &[
     ("net", Net::ABOUT, Net::SETTINGS),
     ("api", Api::ABOUT, Api::SETTINGS),
     ("retention", Retention::ABOUT, Retention::SETTINGS),
+    ("postgres", Postgres::ABOUT, Postgres::SETTINGS),
     ("runtime", Runtime::ABOUT, Runtime::SETTINGS),
 ];
 
@@ -84,6 +87,7 @@ impl Config {
             net: Net::read(&mut reader),
             api: Api::read(&mut reader),
             retention: Retention::read(&mut reader),
+            postgres: Postgres::read(&mut reader),
             runtime: Runtime::read(&mut reader),
             origins: NAMING.map(|key| (key, layers.origin(key))).into(),
         };
@@ -108,8 +112,29 @@ impl Config {
         if self.retention.content < SHORTEST_RETENTION {
             reader.refuse("retention.content", "it is below 1s");
         }
+        self.check_postgres(reader);
         if self.delivery.user_agent.chars().any(char::is_control) {
             reader.refuse("delivery.user_agent", "it has control characters");
+        }
+    }
+
+    /// What several servers need to be told alike.
+    fn check_postgres(&self, reader: &mut Reader<'_>) {
+        if self.postgres.lease < SHORTEST_LEASE {
+            reader.refuse("postgres.lease", "it is below 2s");
+        }
+        if self.postgres.connections.get() < LEAST_CONNECTIONS {
+            reader.refuse("postgres.connections", "it is below 5");
+        }
+        if self.store_file().is_some() {
+            return;
+        }
+        if self.general.encryption_key.is_none() {
+            let why = "PostgreSQL needs it, the same on every node: 32 random bytes in base64 (openssl rand -base64 32)";
+            reader.refuse("encryption_key", why);
+        }
+        if self.general.admin_token.is_none() {
+            reader.refuse("admin_token", "PostgreSQL needs it, the same on every node");
         }
     }
 
@@ -143,15 +168,25 @@ impl Config {
         format!("{scheme}://{listens_on}")
     }
 
-    /// The file that holds everything.
-    pub(crate) fn store_path(&self) -> &Path {
-        let StoreUrl::Sqlite(path) = &self.general.store;
-        path
+    /// The file that holds everything, if it is one.
+    pub(crate) fn store_file(&self) -> Option<&Path> {
+        match &self.general.store {
+            StoreUrl::Sqlite(path) => Some(path),
+            StoreUrl::Postgres(_) => None,
+        }
+    }
+
+    /// Where everything is, for people.
+    pub(crate) fn store_shown(&self) -> String {
+        match &self.general.store {
+            StoreUrl::Sqlite(path) => path.display().to_string(),
+            StoreUrl::Postgres(address) => address.shown(),
+        }
     }
 
     /// The folder of that file: where the tokens and keys made at the first start lie, too.
     pub(crate) fn data_folder(&self) -> &Path {
-        match self.store_path().parent() {
+        match self.store_file().and_then(Path::parent) {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         }
@@ -169,6 +204,12 @@ impl Config {
 /// The shortest time for which messages can be kept. What is still to be tried is kept in any case, so
 /// this only saves whoever writes `0s` for "for ever" from keeping nothing.
 const SHORTEST_RETENTION: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The shortest lease: within less, a busy moment would look like a death.
+const SHORTEST_LEASE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Two connections write the hot path, one keeps the lease, and requests need some as well.
+const LEAST_CONNECTIONS: u32 = 5;
 
 /// One less than there are cores: the store's writer is a thread of its own.
 pub(crate) fn default_workers() -> usize {

@@ -51,7 +51,9 @@ pub(crate) struct AdminToken {
 /// If a file cannot be made or read, or holds something else. Where the store's file is that of another
 /// program, nothing is made.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
-    let store = config.store_path();
+    let Some(store) = config.store_file() else {
+        return configured(config);
+    };
     ringbolt_store::refuse_foreign(store)
         .with_context(|| format!("cannot open the store {}", store.display()))?;
     make_folder(config.data_folder())?;
@@ -68,16 +70,28 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<Secrets> {
     })
 }
 
+/// Secrets that were configured, since several nodes need the same.
+fn configured(config: &Config) -> anyhow::Result<Secrets> {
+    let keys = config.general.encryption_key.clone();
+    Ok(Secrets {
+        keys: keys.context("encryption_key is not set")?,
+        key_file: None,
+        key_is_new: false,
+        store_is_new: false,
+        older_than_the_store: Vec::new(),
+    })
+}
+
 /// The encryption keys, their file unless they are configured, and whether it was made just now.
 fn encryption_keys(config: &Config) -> anyhow::Result<(EncryptionKeys, Option<PathBuf>, bool)> {
     if let Some(keys) = &config.general.encryption_key {
         return Ok((keys.clone(), None, false));
     }
     let path = config.data_folder().join(KEY_FILE);
-    if !path.exists() && holds_data(config.store_path()) {
+    if !path.exists() && config.store_file().is_some_and(holds_data) {
         bail!(
             "the encryption key of {} is missing: put it back as {} or set RINGBOLT_ENCRYPTION_KEY",
-            config.store_path().display(),
+            config.store_shown(),
             path.display(),
         );
     }
@@ -110,7 +124,7 @@ pub(crate) fn admin_token(config: &Config) -> anyhow::Result<AdminToken> {
 
 /// The files with secrets that lie where a store is about to be made: they were made with another one.
 fn older_than_the_store(config: &Config) -> Vec<PathBuf> {
-    if config.store_path().exists() {
+    if config.store_file().is_none_or(Path::exists) {
         return Vec::new();
     }
     let files = [KEY_FILE, TOKEN_FILE].map(|name| config.data_folder().join(name));
@@ -302,7 +316,7 @@ mod tests {
         let data = folder.path().join("data");
         fs::create_dir(&data).unwrap();
         fs::write(
-            config.store_path(),
+            config.store_file().unwrap(),
             "notes of somebody's, and long enough for a header\n".repeat(9),
         )
         .unwrap();
@@ -322,10 +336,10 @@ mod tests {
         };
         assert_eq!(older(), Vec::<PathBuf>::new(), "the first start");
         assert_eq!(older(), Vec::<PathBuf>::new(), "the second start");
-        fs::remove_file(config.store_path()).unwrap();
+        fs::remove_file(config.store_file().unwrap()).unwrap();
         let data = folder.path().join("data");
         assert_eq!(older(), [data.join(KEY_FILE), data.join(TOKEN_FILE)]);
-        fs::remove_file(config.store_path()).unwrap();
+        fs::remove_file(config.store_file().unwrap()).unwrap();
         fs::remove_file(data.join(KEY_FILE)).unwrap();
         assert_eq!(older(), [data.join(TOKEN_FILE)]);
         assert_eq!(older(), Vec::<PathBuf>::new());
@@ -338,7 +352,13 @@ mod tests {
         let secrets = prepare(&config).unwrap();
         assert!(secrets.store_is_new);
         let clock = Arc::new(SystemClock::start());
-        let store = SqliteStore::open(wiring::store(&config, &secrets.keys, clock)).unwrap();
+        let store = SqliteStore::open(wiring::sqlite(
+            &config,
+            config.store_file().unwrap(),
+            &secrets.keys,
+            clock,
+        ))
+        .unwrap();
         drop(store);
         assert!(!prepare(&config).unwrap().store_is_new);
         fs::remove_file(folder.path().join("data").join(KEY_FILE)).unwrap();

@@ -1,13 +1,11 @@
 //! Store, machine and API, put together and taken down again.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ringbolt_api::Api;
 use ringbolt_delivery::{Driver, Handle};
 use ringbolt_model::Clock;
-use ringbolt_store::{OpenError, SqliteStore};
 use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::first_start::{self, AdminToken, Secrets};
 use crate::front::Inbound;
-use crate::ownership::denied;
+use crate::kept::Kept;
 use crate::server::Watch;
 use crate::wiring;
 
@@ -27,7 +25,7 @@ const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Everything behind the door.
 pub(crate) struct House {
-    store: Arc<SqliteStore>,
+    store: Kept,
     handle: Handle,
     driver: Driver,
     api: Api,
@@ -48,18 +46,9 @@ impl House {
         public_url: String,
     ) -> anyhow::Result<Self> {
         let settings = wiring::driver(config)?;
-        let path = config.store_path().display();
-        let store = SqliteStore::open(wiring::store(config, &secrets.keys, Arc::clone(&clock)))
-            .map_err(|why| match why {
-                OpenError::WrongKey | OpenError::NoKey => unusable_key(config, secrets, &why),
-                why => {
-                    let whose = not_ours_to_open(config.store_path());
-                    anyhow::Error::new(why).context(format!("cannot open the store {path}{whose}"))
-                }
-            })?;
-        let store = Arc::new(store);
+        let store = Kept::open(config, secrets, Arc::clone(&clock)).await?;
         let admin_token = first_start::admin_token(config)?;
-        let (handle, driver) = ringbolt_delivery::start(settings, store.clone(), clock).await?;
+        let (handle, driver) = ringbolt_delivery::start(settings, store.store(), clock).await?;
         let api = Api::new(
             wiring::api(config, &admin_token.token, public_url),
             handle.clone(),
@@ -112,35 +101,8 @@ impl House {
         self.driver
             .stop(end.saturating_duration_since(Instant::now()))
             .await;
-        let store = self.store;
-        // It blocks until what is queued is on disk.
-        if let Err(why) = tokio::task::spawn_blocking(move || store.close()).await {
-            tracing::error!(error = %why, "the store did not close");
-        }
+        self.store.close().await;
     }
-}
-
-/// Whose the first of the store's files is that this process may not open, if there is one.
-fn not_ours_to_open(store: &Path) -> String {
-    let beside = |end: &str| {
-        let mut name = store.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    let files = ["", ".lock", "-wal", "-shm"].map(beside);
-    denied(&files, true)
-}
-
-/// The error that says whose key it is that does not fit.
-fn unusable_key(config: &Config, secrets: &Secrets, why: &OpenError) -> anyhow::Error {
-    let file = secrets.key_file.as_ref();
-    let from = file.map(|file| format!(" (file {})", file.display()));
-    let store = config.store_path().display();
-    let why = format!(
-        "cannot open the store {store}: {why}{}",
-        from.unwrap_or_default()
-    );
-    config.unusable("encryption_key", &why).into()
 }
 
 /// The names by which operators know the workers here.

@@ -8,6 +8,7 @@ mod environment;
 mod first_start;
 mod front;
 mod house;
+mod kept;
 mod local_api;
 mod logs;
 mod open_files;
@@ -59,6 +60,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Failing(settings) => commands::failing::run(settings),
         Command::Key(command) => commands::key::run(command),
         Command::Backup(args) => commands::backup::run(args),
+        Command::Migrate(args) => commands::migrate::run(args),
         Command::Demo => commands::demo::run(),
         Command::Version => {
             say!("ringbolt {}", env!("CARGO_PKG_VERSION"));

@@ -48,7 +48,10 @@ fn text(config: &Config, secrets: &Secrets, token: &AdminToken, url: &str) -> St
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {what:<15}{where_}");
     };
-    line("data", shown(config.data_folder()));
+    match config.store_file() {
+        Some(_) => line("data", shown(config.data_folder())),
+        None => line("data", config.store_shown()),
+    }
     line(
         "admin token",
         match &token.file {
@@ -114,7 +117,9 @@ fn of_another_store(config: &Config, secrets: &Secrets) -> String {
     }
     format!(
         "\nThe store {} is new and empty, but {} was there before it. If a store belongs here, stop,\nand put it back; or is it another one that RINGBOLT_STORE should name?\n",
-        shown(config.store_path()),
+        config
+            .store_file()
+            .map_or_else(|| config.store_shown(), shown),
         older.join(" and "),
     )
 }

@@ -8,14 +8,17 @@ use ringbolt_delivery::{DriverSettings, HttpSettings};
 use ringbolt_gate::token::TokenHash;
 use ringbolt_model::Clock;
 use ringbolt_net::{ClientSettings, Guard, Limits, OwnAddresses, ResolverSettings, TargetPolicy};
-use ringbolt_store::SqliteSettings;
+use std::path::Path;
+
+use ringbolt_store::{NodeName, PostgresAddress, PostgresSettings, SqliteSettings};
 
 use crate::config::value::{EncryptionKeys, Secret, Size};
 use crate::config::{Config, ConfigError};
 
-/// The store's settings.
-pub(crate) fn store(
+/// The settings of a store in a file.
+pub(crate) fn sqlite(
     config: &Config,
+    path: &Path,
     keys: &EncryptionKeys,
     clock: Arc<dyn Clock>,
 ) -> SqliteSettings {
@@ -23,7 +26,38 @@ pub(crate) fn store(
     SqliteSettings {
         retention: config.retention.content,
         max_endpoints_per_app: count(config.api.max_endpoints_per_app.get()),
-        ..SqliteSettings::new(config.store_path().to_owned(), keys, clock)
+        ..SqliteSettings::new(path.to_owned(), keys, clock)
+    }
+}
+
+/// The settings of a store in PostgreSQL.
+pub(crate) fn postgres(
+    config: &Config,
+    address: &PostgresAddress,
+    keys: &EncryptionKeys,
+    clock: Arc<dyn Clock>,
+) -> PostgresSettings {
+    let keys = keys.reveal().iter().map(|key| **key).collect();
+    let name = || {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    };
+    PostgresSettings {
+        listen_address: config.postgres.listen_url.clone(),
+        retention: config.retention.content,
+        max_endpoints_per_app: count(config.api.max_endpoints_per_app.get()),
+        connections: count(config.postgres.connections.get()),
+        named_statements: config.postgres.named_statements,
+        lease: config.postgres.lease,
+        clock_tolerance: config.postgres.clock_tolerance,
+        node: NodeName {
+            name: config.postgres.node_name.clone().unwrap_or_else(name),
+            address: config.public_url(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        ..PostgresSettings::new(address.clone(), keys, clock)
     }
 }
 

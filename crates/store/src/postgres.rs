@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use fault::Fault;
-pub use open::PostgresOpenError;
+pub use open::{PostgresLook, PostgresOpenError, look, migrate};
 pub use settings::{AddressError, NodeName, PostgresAddress, PostgresSettings, Trust};
 
 use crate::vault::Vault;

@@ -8,15 +8,17 @@ use ringbolt_store::StoreError;
 use crate::cli::BackupArgs;
 use crate::config::value::format_size;
 use crate::config::{Config, Layers};
-use crate::environment;
 use crate::first_start::TOKEN_FILE;
 use crate::output::say;
+use crate::{environment, kept};
 
 /// Makes the copy and says what belongs to it.
 pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     let layers = Layers::merge(args.settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
-    let (from, to) = (config.store_path(), args.to);
+    let instead =
+        "PostgreSQL has its own tools (pg_dump, pg_basebackup); keep the encryption key as well";
+    let (from, to) = (kept::file(&config, "`ringbolt backup`", instead)?, args.to);
     // A log of another database beside it would get into the copy.
     ringbolt_store::refuse_foreign(from)
         .with_context(|| format!("cannot copy {}", from.display()))?;

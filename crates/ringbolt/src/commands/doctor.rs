@@ -1,5 +1,6 @@
 //! `ringbolt doctor`: whether a server can work here, and what to do where it cannot.
 
+mod database;
 mod names;
 mod outbound;
 mod place;
@@ -8,7 +9,9 @@ mod time;
 mod tls;
 mod validity;
 
-use ringbolt_model::Clock as _;
+use std::path::Path;
+
+use ringbolt_model::{Clock as _, Timestamp};
 use ringbolt_net::Client;
 
 use crate::cli::DoctorArgs;
@@ -37,11 +40,14 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let clock = SystemClock::start();
     let mut report = Report::default();
     report.tell("configuration", Finding::Good("it is valid".into()));
-    let (store, newest) = store::store(&config);
-    report.tell("store", store);
-    report.tell("pages", store::pages(&config));
-    report.tell("disk", place::disk(&config));
-    report.tell("space", place::space(&config));
+    let newest = match config.store_file() {
+        Some(path) => on_a_file(&config, path, &mut report),
+        None => {
+            let found = super::serve::runtime(1)?.block_on(database::store(&config));
+            report.tell("store", found);
+            None
+        }
+    };
     report.tell("address", place::address(&config));
     report.tell("clock", time::clock(clock.now(), newest));
     report.tell("open files", files(&config));
@@ -53,6 +59,16 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<()> {
         1 => anyhow::bail!("one thing is wrong"),
         bad => anyhow::bail!("{bad} things are wrong"),
     }
+}
+
+/// Where everything is in a file; gives the time of the newest id in it.
+fn on_a_file(config: &Config, path: &Path, report: &mut Report) -> Option<Timestamp> {
+    let (store, newest) = store::store(config, path);
+    report.tell("store", store);
+    report.tell("pages", store::pages(path));
+    report.tell("disk", place::disk(config));
+    report.tell("space", place::space(config));
+    newest
 }
 
 async fn network(

@@ -18,11 +18,10 @@ const FAILING: &str = "/api/v1/endpoint/failing";
 pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
     let layers = Layers::merge(settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
-    let path = config.store_path();
     anyhow::ensure!(
-        server_runs_on(path),
+        config.store_file().is_none_or(server_runs_on),
         "no server runs on {}: only one that runs knows what fails now",
-        path.display()
+        config.store_shown()
     );
     let api = LocalApi::new(&config, first_start::existing_token(&config)?)?;
     let mut all = super::serve::runtime(1)?.block_on(listed(&api))?;

@@ -14,7 +14,7 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Layers};
 use crate::output::say;
 use crate::running::server_runs_on;
-use crate::{environment, first_start, wiring};
+use crate::{environment, first_start, kept, wiring};
 use on_file::OnFile;
 use over_api::OverApi;
 
@@ -146,18 +146,20 @@ fn open(settings: Settings) -> anyhow::Result<(Arc<dyn Clock>, Keys)> {
     let layers = Layers::merge(settings.sources(environment::settings()))?;
     let config = Config::read(&layers)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    if server_runs_on(config.store_path()) {
+    let instead = "its keys are made through the API of a server that runs";
+    let path = kept::file(&config, "`ringbolt key`", instead);
+    if config.store_file().is_none_or(server_runs_on) {
         let token = first_start::existing_token(&config)?;
         return Ok((clock, Keys::OverApi(OverApi::new(&config, token)?)));
     }
-    let path = config.store_path();
+    let path = path?;
     anyhow::ensure!(
         path.exists(),
         "there is no store at {}: run this where the server runs, or name its store with --store",
         path.display()
     );
     let keys = first_start::existing_keys(&config)?.with_context(|| no_key(&config))?;
-    let settings = wiring::store(&config, &keys, Arc::clone(&clock));
+    let settings = wiring::sqlite(&config, path, &keys, Arc::clone(&clock));
     let path = path.display();
     let store =
         SqliteStore::open(settings).with_context(|| format!("cannot open the store {path}"))?;

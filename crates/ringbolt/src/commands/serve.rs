@@ -154,7 +154,7 @@ fn read_again(certificates: Option<&Certificates>) {
 fn warn_of_an_empty_store(config: &Config, secrets: &Secrets) {
     for secret in &secrets.older_than_the_store {
         tracing::warn!(
-            store = %config.store_path().display(),
+            store = %config.store_shown(),
             secret = %secret.display(),
             "an empty store was started beside the secrets of another: if its file was moved, stop and put it back",
         );

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ringbolt_model::{RetrySchedule, SignatureHeaders};
 use ringbolt_net::EgressProxy;
+use ringbolt_store::PostgresAddress;
 
 use super::setting::settings;
 use super::value::{
@@ -19,17 +20,18 @@ settings! {
     General {
         /// Address and port to serve on. Port 0 takes any free one.
         listen: SocketAddr = "listen", "127.0.0.1:8071";
-        /// Where everything is kept. The folder is made if it is missing.
+        /// Where everything is kept: a file, whose folder is made if it is missing, or a PostgreSQL database that
+        /// several servers share. `sslmode` may be up to `verify-full`, with `sslrootcert`; several hosts may be named.
         store: StoreUrl = "store", "sqlite:ringbolt-data/ringbolt.db";
         /// What every address that is handed out begins with.
         /// Without it: `http://` (with TLS `https://`) and the address to serve on.
         public_url: Option<HttpUrl> = "public_url", "";
         /// The token that may do everything, 16 characters or more.
-        /// Without it one is made at the first start, in the file `admin-token` beside the store.
+        /// Without it one is made at the first start, in the file `admin-token` beside the store; PostgreSQL needs it.
         admin_token: Option<Secret> = "admin_token", "";
         /// Keys that encrypt secrets at rest, each 32 bytes in base64. The first encrypts, all decrypt: put
         /// a new one in front to rotate. Without it one is made at the first start, in the file
-        /// `encryption-key` beside the store; it belongs into the backup.
+        /// `encryption-key` beside the store; it belongs into the backup. PostgreSQL needs it.
         encryption_key: Option<EncryptionKeys> = "encryption_key", "";
         /// Networks of the proxies in front of this server, whose X-Forwarded-For is believed.
         trusted_proxies: Networks = "trusted_proxies", "";
@@ -146,6 +148,25 @@ settings! {
         /// Messages with their attempts, from when they were accepted; `1s` at least. What is still to be
         /// tried is kept until that has ended.
         content: Duration = "retention.content", "30d";
+    }
+}
+
+settings! {
+    /// A store in PostgreSQL, and this server as one of several nodes.
+    Postgres {
+        /// Connections of this node at most, one more listens. Two write what is accepted and delivered.
+        connections: NonZeroU32 = "postgres.connections", "10";
+        /// Whether statements are prepared once under a name. `false` behind a pooler that hands connections on from
+        /// transaction to transaction, such as PgBouncer.
+        named_statements: bool = "postgres.named_statements", "true";
+        /// Where notifications are listened to, past such a pooler. Without it: where the store is.
+        listen_url: Option<PostgresAddress> = "postgres.listen_url", "";
+        /// How long a silent node keeps what it has before others take it over; it is renewed five times as often.
+        lease: Duration = "postgres.lease", "5s";
+        /// A node whose clock differs by more than this from the database's accepts no messages.
+        clock_tolerance: Duration = "postgres.clock_tolerance", "10s";
+        /// What the node is called in lists. Without it: the name of the machine.
+        node_name: Option<String> = "postgres.node_name", "";
     }
 }
 

@@ -1,9 +1,13 @@
 //! Opens the database: brings its schema up to date, and sees whether the encryption key is the one it knows.
 
+use std::time::Duration;
+
 use deadpool_postgres::PoolError;
 
-use super::Fault;
+use super::column::get;
 use super::link::{Link, params};
+use super::settings::PostgresSettings;
+use super::{Fault, connect, migrations};
 use crate::StoreError;
 use crate::vault::{Place, Vault};
 
@@ -80,9 +84,70 @@ pub(super) async fn check_key(link: Link<'_>, vault: &Vault) -> Result<(), Postg
     let sql = "UPDATE house SET key_check = $1 WHERE key_check IS NULL";
     link.run(sql, params![sealed]).await?;
     let row = link.one("SELECT key_check FROM house", params![]).await?;
-    let found: Vec<u8> = super::column::get(&row, 0)?;
-    match vault.open(PLACE, &found) {
-        Ok(text) if **text == *SAYS => Ok(()),
-        _ => Err(PostgresOpenError::WrongKey),
+    let found: Vec<u8> = get(&row, 0)?;
+    if is_ours(vault, &found) {
+        Ok(())
+    } else {
+        Err(PostgresOpenError::WrongKey)
     }
+}
+
+/// What there is to see of a database without changing it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresLook {
+    /// The server's version.
+    pub version: String,
+    /// Whether it is a standby, which cannot be written.
+    pub in_recovery: bool,
+    /// The steps of the schema that the next start applies, each with its SQL.
+    pub missing: Vec<(&'static str, &'static str)>,
+    /// By how much the clocks differ.
+    pub clock_differs_by: Duration,
+}
+
+/// Looks at a database; joins nothing.
+///
+/// # Errors
+/// [`PostgresOpenError`], as a server would have it.
+pub async fn look(settings: &PostgresSettings) -> Result<PostgresLook, PostgresOpenError> {
+    let vault = Vault::new(&settings.keys).ok_or(PostgresOpenError::NoKey)?;
+    let pool = connect::pool(&settings.address, 1)?;
+    let client = pool.get().await?;
+    let link = Link::of(&client, settings.named_statements);
+    let sql = "SELECT current_setting('server_version'), pg_is_in_recovery(), \
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+    let row = link.one(sql, params![]).await?;
+    let ours = settings.clock.now().as_micros();
+    let theirs: i64 = get(&row, 2)?;
+    let missing = migrations::missing(link).await?;
+    let sql = "SELECT to_regclass('house') IS NOT NULL";
+    if get(&link.one(sql, params![]).await?, 0)? {
+        let row = link.one("SELECT key_check FROM house", params![]).await?;
+        let sealed: Option<Vec<u8>> = get(&row, 0)?;
+        if sealed.is_some_and(|sealed| !is_ours(&vault, &sealed)) {
+            return Err(PostgresOpenError::WrongKey);
+        }
+    }
+    Ok(PostgresLook {
+        version: get(&row, 0)?,
+        in_recovery: get(&row, 1)?,
+        missing,
+        clock_differs_by: Duration::from_micros((ours - theirs).unsigned_abs()),
+    })
+}
+
+/// Brings the schema up to date; says which steps that took.
+///
+/// # Errors
+/// [`PostgresOpenError`]; nothing is changed then.
+pub async fn migrate(settings: &PostgresSettings) -> Result<Vec<&'static str>, PostgresOpenError> {
+    let pool = connect::pool(&settings.address, 1)?;
+    let client = pool.get().await?;
+    let link = Link::of(&client, settings.named_statements);
+    let steps = migrations::migrate(link).await?;
+    Ok(steps.into_iter().map(|(name, _)| name).collect())
+}
+
+fn is_ours(vault: &Vault, sealed: &[u8]) -> bool {
+    vault.open(PLACE, sealed).is_ok_and(|text| **text == *SAYS)
 }

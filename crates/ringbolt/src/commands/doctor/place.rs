@@ -108,7 +108,7 @@ pub(super) fn address(config: &Config) -> Finding {
     let address = config.general.listen;
     match TcpListener::bind(address) {
         Ok(_) => Finding::Good(format!("{address} is free")),
-        Err(_) if server_runs_on(config.store_path()) => {
+        Err(_) if config.store_file().is_some_and(server_runs_on) => {
             Finding::Good(format!("{address} is taken, and a server is running"))
         }
         Err(why) => Finding::Bad(format!(

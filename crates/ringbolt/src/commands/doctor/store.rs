@@ -14,8 +14,7 @@ use crate::first_start::{self, KEY_FILE, TOKEN_FILE};
 use crate::running::server_runs_on;
 
 /// Whether a server could open it, and the time of the newest id in it.
-pub(super) fn store(config: &Config) -> (Finding, Option<Timestamp>) {
-    let path = config.store_path();
+pub(super) fn store(config: &Config, path: &Path) -> (Finding, Option<Timestamp>) {
     if !path.exists() {
         let place = path.display();
         return (
@@ -23,10 +22,10 @@ pub(super) fn store(config: &Config) -> (Finding, Option<Timestamp>) {
             None,
         );
     }
-    match inspected(config) {
+    match inspected(config, path) {
         Ok(found) => {
             let newest = (found.largest_id > 0).then(|| MessageId::from(found.largest_id).time());
-            (usable(config, found), newest)
+            (usable(config, path, &found), newest)
         }
         Err(why) => (
             Finding::Bad(format!("{} cannot be used: {why}", path.display())),
@@ -35,8 +34,7 @@ pub(super) fn store(config: &Config) -> (Finding, Option<Timestamp>) {
     }
 }
 
-fn inspected(config: &Config) -> Result<Inspection, String> {
-    let path = config.store_path();
+fn inspected(config: &Config, path: &Path) -> Result<Inspection, String> {
     File::options()
         .read(true)
         .write(true)
@@ -68,8 +66,7 @@ fn inspected(config: &Config) -> Result<Inspection, String> {
 const LOOK: Duration = Duration::from_secs(10);
 
 /// Whether the pages of the file hang together; one that a server has open is left alone.
-pub(super) fn pages(config: &Config) -> Finding {
-    let path = config.store_path();
+pub(super) fn pages(path: &Path) -> Finding {
     if std::fs::metadata(path).map_or(true, |file| file.len() == 0) {
         return Finding::Good("not looked at: there are none yet".into());
     }
@@ -113,8 +110,7 @@ fn way_out(why: &OpenError, key_file: &Path) -> String {
     }
 }
 
-fn usable(config: &Config, found: Inspection) -> Finding {
-    let path = config.store_path();
+fn usable(config: &Config, path: &Path, found: &Inspection) -> Finding {
     let files = [
         path.to_owned(),
         beside(config, KEY_FILE),

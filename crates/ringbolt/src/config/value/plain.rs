@@ -10,6 +10,7 @@ use ringbolt_model::endpoint::MAX_CONCURRENCY;
 use ringbolt_model::schedule::parse_duration;
 use ringbolt_model::{RetrySchedule, SignatureHeaders};
 use ringbolt_net::EgressProxy;
+use ringbolt_store::PostgresAddress;
 
 use super::{Secrecy, Value};
 use crate::config::listing::without_password;
@@ -183,17 +184,44 @@ pub(crate) fn format_size(bytes: u64) -> String {
 pub(crate) enum StoreUrl {
     /// In one file.
     Sqlite(PathBuf),
+    /// In a database that any number of servers share.
+    Postgres(Box<PostgresAddress>),
 }
 
 impl Value for StoreUrl {
-    const FORM: &'static str = "`sqlite:` and the path of a file";
+    const FORM: &'static str =
+        "`sqlite:` and the path of a file, or `postgres://user@host/database`";
+    const SECRET: Secrecy = Secrecy::Password;
 
     fn parse(text: &str) -> Result<Self, String> {
         match text.strip_prefix("sqlite:") {
             Some("") => Err("there is no path after `sqlite:`".into()),
             Some(path) => Ok(Self::Sqlite(path.into())),
-            None => Err("only `sqlite:` is known".into()),
+            None if is_postgres(text) => {
+                address(text).map(|address| Self::Postgres(Box::new(address)))
+            }
+            None => Err("it begins with neither `sqlite:` nor `postgres://`".into()),
         }
+    }
+}
+
+fn is_postgres(text: &str) -> bool {
+    ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme))
+}
+
+fn address(text: &str) -> Result<PostgresAddress, String> {
+    text.parse()
+        .map_err(|error: ringbolt_store::AddressError| error.to_string())
+}
+
+impl Value for PostgresAddress {
+    const FORM: &'static str = "`postgres://user@host/database`";
+    const SECRET: Secrecy = Secrecy::Password;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        address(text)
     }
 }
 

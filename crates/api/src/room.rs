@@ -137,6 +137,7 @@ pub(crate) fn refused(refused: Refused) -> Problem {
         Refused::KeyReused => idempotency::reused(),
         Refused::EventIdTaken => Problem::conflict(refused.to_string()),
         Refused::ApplicationGone => StoreError::NotFound.into(),
+        Refused::Stale => Problem::unavailable(refused.to_string()),
         Refused::Overloaded { retry_after } => {
             Problem::too_many("too many messages wait to be written", retry_after)
         }

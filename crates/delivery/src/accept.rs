@@ -6,9 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringbolt_engine::{Admission, Target};
 use ringbolt_model::{
-    AppId, Application, Channel, Endpoint, EventTypeName, Message, MessageId, Tag, Timestamp, Uid,
+    AppId, Application, Channel, Endpoint, EndpointId, EventTypeName, Message, MessageId, Tag,
+    Timestamp, Uid,
 };
-use ringbolt_store::{Accept, AcceptRefused, Accepted, AppRef, IdempotencyKey, StoreError, Write};
+use ringbolt_store::{
+    Accept, AcceptRefused, Accepted, AppRef, EndpointRef, IdempotencyKey, StoreError, Write,
+};
 use tokio::time::Instant;
 
 use crate::Handle;
@@ -57,6 +60,9 @@ pub enum Refused {
     /// The application was deleted meanwhile.
     #[error("the application was deleted")]
     ApplicationGone,
+    /// The application was changed again and again while the message was routed; try again later.
+    #[error("the application changes faster than a message can be routed")]
+    Stale,
     /// More waits to be written than is good; try again later.
     #[error("too many messages wait to be written")]
     Overloaded {
@@ -77,6 +83,7 @@ impl From<AcceptRefused> for Refused {
             AcceptRefused::KeyReused => Self::KeyReused,
             AcceptRefused::EventIdTaken => Self::EventIdTaken,
             AcceptRefused::ApplicationGone => Self::ApplicationGone,
+            AcceptRefused::Stale => Self::Stale,
             AcceptRefused::Store(error) => Self::Store(error),
         }
     }
@@ -89,17 +96,38 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LOOK_FOR: usize = 64;
 
+/// How often a message is routed at most. Each time but the first, its application was changed on another
+/// node between the reading of its routes and the commit.
+const MOST_ROUTINGS: usize = 5;
+
+/// Who gets a message.
+#[derive(Clone, Copy)]
+enum Whom {
+    /// The endpoints that want it.
+    Subscribed,
+    /// This one.
+    One(EndpointId),
+}
+
+/// Who gets a message, by a version of the routes.
+struct Routed {
+    targets: Vec<Target>,
+    version: u64,
+}
+
+/// A message on its way to the store.
+struct Letter {
+    message: Arc<Message>,
+    idempotency: Option<IdempotencyKey>,
+}
+
 impl Handle {
     /// Takes a message: it is on disk when this returns, and will be delivered.
     ///
     /// # Errors
     /// [`Refused`]; nothing was stored.
     pub async fn accept(&self, app: &Application, draft: Draft) -> Result<Taken, Refused> {
-        if self.0.stopping() {
-            return Err(Refused::Stopping);
-        }
-        let targets = self.targets(app.id, &draft).await?;
-        self.take(app, draft, &targets).await
+        self.take(app, draft, Whom::Subscribed).await
     }
 
     /// Takes a message for one endpoint only, whether or not the endpoint wants messages like it.
@@ -112,62 +140,72 @@ impl Handle {
         endpoint: &Endpoint,
         draft: Draft,
     ) -> Result<Taken, Refused> {
+        self.take(app, draft, Whom::One(endpoint.id)).await
+    }
+
+    async fn take(&self, app: &Application, draft: Draft, whom: Whom) -> Result<Taken, Refused> {
         if self.0.stopping() {
             return Err(Refused::Stopping);
         }
-        self.take(app, draft, &[target(endpoint)]).await
+        let (event_type, channels) = (&draft.event_type, &draft.channels);
+        let mut routed = self.route(app.id, whom, event_type, channels).await?;
+        let letter = self.letter(app, draft);
+        let message = &letter.message;
+        for _ in 1..MOST_ROUTINGS {
+            match self.commit(&letter, &routed).await {
+                Err(Refused::Stale) => {}
+                answer => return answer,
+            }
+            self.0.routing.outdated(app.id, routed.version);
+            let (event_type, channels) = (&message.event_type, &message.channels);
+            routed = self.route(app.id, whom, event_type, channels).await?;
+        }
+        self.commit(&letter, &routed).await
     }
 
-    async fn take(
+    /// Who gets a message. The version is read before whatever it stands for.
+    async fn route(
         &self,
-        app: &Application,
-        draft: Draft,
-        targets: &[Target],
-    ) -> Result<Taken, Refused> {
-        let (id, answer) = self.commit(app, draft, targets)?;
-        let taken = match answer.await {
-            Ok(Ok(Accepted::New)) => Taken {
-                id,
-                repeated: false,
-            },
-            Ok(Ok(Accepted::Repeated(id))) => Taken { id, repeated: true },
-            Ok(Err(refused)) => return Err(refused.into()),
-            Err(_) => return Err(Refused::Stopping),
+        app: AppId,
+        whom: Whom,
+        event_type: &EventTypeName,
+        channels: &[Channel],
+    ) -> Result<Routed, Refused> {
+        let one = match whom {
+            Whom::Subscribed => return self.subscribed(app, event_type, channels).await,
+            Whom::One(endpoint) => EndpointRef::Id(endpoint),
         };
-        MessageLines::accepted(app.id, taken.id, targets.len(), taken.repeated);
-        Ok(taken)
+        let store = &self.0.store;
+        let version = store.routes_version(app).await.map_err(of_application)?;
+        let targets = vec![target(&store.endpoint(app, one).await?)];
+        Ok(Routed { targets, version })
     }
 
     /// The endpoints that want a message. Accepting is cheaper than delivering: where their lanes are
     /// busy but make progress, the sender waits a little, so that what is owed stays in memory. The
     /// application is looked at again each time, since its endpoints may change meanwhile.
-    async fn targets(&self, app: AppId, draft: &Draft) -> Result<Vec<Target>, Refused> {
+    async fn subscribed(
+        &self,
+        app: AppId,
+        event_type: &EventTypeName,
+        channels: &[Channel],
+    ) -> Result<Routed, Refused> {
         let began = Instant::now();
         loop {
             let routes = self.routes(&AppRef::Id(app)).await;
-            let routes = routes.map_err(|error| match error {
-                StoreError::NotFound => Refused::ApplicationGone,
-                other => Refused::Store(other),
-            })?;
-            let targets = routes.matching(&draft.event_type, &draft.channels);
+            let routes = routes.map_err(of_application)?;
+            let (targets, version) = (routes.matching(event_type, channels), routes.version);
             let left = LONGEST_WAIT.saturating_sub(began.elapsed());
             if left.is_zero() || !self.0.crowded(&targets) {
-                return Ok(targets);
+                return Ok(Routed { targets, version });
             }
             tokio::time::sleep(look_after(targets.len()).min(left)).await;
         }
     }
 
-    fn commit(
-        &self,
-        app: &Application,
-        draft: Draft,
-        targets: &[Target],
-    ) -> Result<(MessageId, tokio::sync::oneshot::Receiver<Answer>), Refused> {
-        let id: MessageId = self.new_id();
-        let payload_bytes = draft.payload.len();
-        let message = Arc::new(Message {
-            id,
+    fn letter(&self, app: &Application, draft: Draft) -> Letter {
+        let message = Message {
+            id: self.new_id(),
             app: app.id,
             event_type: draft.event_type,
             event_id: draft.event_id,
@@ -176,17 +214,45 @@ impl Handle {
             content_type: draft.content_type,
             payload: Some(draft.payload),
             expires_at: draft.expires_at,
-        });
+        };
+        Letter {
+            message: Arc::new(message),
+            idempotency: draft.idempotency,
+        }
+    }
+
+    async fn commit(&self, letter: &Letter, routed: &Routed) -> Result<Taken, Refused> {
+        let (id, app) = (letter.message.id, letter.message.app);
+        let taken = match self.submit(letter, routed)?.await {
+            Ok(Ok(Accepted::New)) => Taken {
+                id,
+                repeated: false,
+            },
+            Ok(Ok(Accepted::Repeated(id))) => Taken { id, repeated: true },
+            Ok(Err(refused)) => return Err(refused.into()),
+            Err(_) => return Err(Refused::Stopping),
+        };
+        MessageLines::accepted(app, taken.id, routed.targets.len(), taken.repeated);
+        Ok(taken)
+    }
+
+    fn submit(
+        &self,
+        letter: &Letter,
+        routed: &Routed,
+    ) -> Result<tokio::sync::oneshot::Receiver<Answer>, Refused> {
+        let message = letter.message.clone();
+        let bytes = message.payload.as_ref().map_or(0, Bytes::len);
         let due = self.0.clock.steady();
-        let Admission { fresh, stored } = self.0.admit(due, id, payload_bytes, targets);
+        let Admission { fresh, stored } = self.0.admit(due, message.id, bytes, &routed.targets);
         let (ticket, answer) = self.0.waiters.join();
-        let idempotency = draft.idempotency;
         let accept = Accept {
             message,
             fresh,
             stored,
             due,
-            idempotency,
+            routes: routed.version,
+            idempotency: letter.idempotency,
             ticket,
         };
         if let Err(write) = self.0.store.submit(Write::Accept(accept)) {
@@ -200,7 +266,14 @@ impl Handle {
                 retry_after: Duration::from_secs(1),
             });
         }
-        Ok((id, answer))
+        Ok(answer)
+    }
+}
+
+fn of_application(error: StoreError) -> Refused {
+    match error {
+        StoreError::NotFound => Refused::ApplicationGone,
+        other => Refused::Store(other),
     }
 }
 

@@ -135,6 +135,11 @@ fn inputs(
                 inputs.push(Input::Recorded { delivery });
             }
         }
+        // Whoever has taken it over will see to it.
+        Receipt::Disowned { delivery } => {
+            shared.unwritten.fetch_sub(1, Relaxed);
+            inputs.push(Input::Recorded { delivery });
+        }
         Receipt::Spill(spill) => {
             let endpoints: HashSet<_> = spill.deliveries.iter().map(|d| d.endpoint).collect();
             for endpoint in endpoints {

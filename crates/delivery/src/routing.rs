@@ -3,6 +3,11 @@
 //! In one process the cache is the truth: whoever changes an application or endpoint says so after the
 //! commit and before the answer, so a message that is sent after a change was answered obeys it. What
 //! changed is read again when it is next needed, that and no more, by one reader for all who wait.
+//!
+//! Where several nodes share the store, what others change is heard of a little later. So routes have the
+//! version that the store had before they were read; it refuses a message that was routed by an older one than
+//! it has, and the message is routed again. Which changes made a version is not known, so one that has grown
+//! means that everything is read.
 
 mod cache;
 #[cfg(test)]
@@ -36,6 +41,8 @@ const BYTES_BESIDE_AN_ENDPOINT: usize = 96;
 pub(crate) struct Routes {
     /// The application.
     pub(crate) app: Arc<Application>,
+    /// The store's version of the routes, from before they were read.
+    pub(crate) version: u64,
     /// In order of their ids.
     endpoints: Vec<Arc<Route>>,
     fingerprints: Fingerprints,
@@ -66,8 +73,9 @@ impl Route {
 
 impl Routes {
     /// Those of an application without endpoints.
-    fn new(app: Application) -> Self {
+    fn new(app: Application, version: u64) -> Self {
         Self {
+            version,
             bytes: bytes_of(&app),
             app: Arc::new(app),
             endpoints: Vec::new(),
@@ -178,8 +186,10 @@ impl Routing {
     }
 
     async fn read(&self, id: AppId, stale: &Stale) -> Result<Read, StoreError> {
-        if stale.all {
-            return Ok(Read::All(self.read_all(id).await?));
+        let version = self.store.routes_version(id).await?;
+        let held = self.cache.read().version(id);
+        if stale.all || held != Some(version) {
+            return Ok(Read::All(self.read_all(id, version).await?));
         }
         let application = match stale.application {
             true => Some(self.store.application(AppRef::Id(id)).await?),
@@ -198,8 +208,9 @@ impl Routing {
 
     /// Page by page: the texts of all endpoints together may be large. What changes between two pages is
     /// read again.
-    async fn read_all(&self, id: AppId) -> Result<Routes, StoreError> {
-        let mut routes = Routes::new(self.store.application(AppRef::Id(id)).await?);
+    async fn read_all(&self, id: AppId, version: u64) -> Result<Routes, StoreError> {
+        let application = self.store.application(AppRef::Id(id)).await?;
+        let mut routes = Routes::new(application, version);
         let mut page = Page {
             limit: AT_ONCE,
             order: Order::Ascending,
@@ -216,6 +227,11 @@ impl Routing {
             page.after = listed.reached;
             tokio::task::yield_now().await;
         }
+    }
+
+    /// The store refused a message that was routed by this version: it is not held any more.
+    pub(crate) fn outdated(&self, app: AppId, version: u64) {
+        self.cache.write().outdated(app, version);
     }
 
     /// An application was created or changed.

@@ -140,6 +140,12 @@ impl Cache {
         slot.routes.clone().filter(|_| is_fresh)
     }
 
+    /// The version of the routes that are held, up to date or not.
+    pub(super) fn version(&self, app: AppId) -> Option<u64> {
+        let routes = self.by_app.get(&app)?.routes.as_ref()?;
+        Some(routes.version)
+    }
+
     /// An application, if it has not changed.
     pub(super) fn application(&self, app: &AppRef) -> Option<Arc<Application>> {
         let slot = self.find(app)?;
@@ -248,6 +254,29 @@ impl Cache {
         self.by_app.remove(&app);
     }
 
+    /// Routes of this version are not the store's. Many who were routed by them may come to say so: what
+    /// was read meanwhile stays.
+    pub(super) fn outdated(&mut self, app: AppId, version: u64) {
+        let Some(slot) = self.by_app.get_mut(&app) else {
+            return;
+        };
+        let held = slot.routes.as_ref();
+        if !slot.stale.all && held.is_some_and(|routes| routes.version == version) {
+            self.let_go(app);
+        }
+    }
+
+    /// Everything of an application is to be read again.
+    fn let_go(&mut self, app: AppId) {
+        let Some(slot) = self.by_app.get_mut(&app) else {
+            return;
+        };
+        slot.stale = Stale::ALL;
+        if slot.reading.is_none() {
+            self.take(app);
+        }
+    }
+
     /// An application is another than it was.
     pub(super) fn application_changed(&mut self, app: AppId) {
         let Some(slot) = self.by_app.get_mut(&app) else {
@@ -278,10 +307,7 @@ impl Cache {
         }
         slot.stale.endpoints.insert(endpoint);
         if slot.stale.endpoints.len() > MAX_CHANGED {
-            slot.stale = Stale::ALL;
-            if slot.reading.is_none() {
-                self.take(app);
-            }
+            self.let_go(app);
         }
     }
 }

@@ -27,7 +27,7 @@ fn by_id() -> AppRef {
 fn cache() -> Cache {
     let mut cache = Cache::new(usize::MAX);
     assert!(cache.begin(1.into()).all);
-    let mut routes = Routes::new(app(Some("a")));
+    let mut routes = Routes::new(app(Some("a")), 7);
     for id in [2, 4, 6] {
         routes.put(id.into(), Some(&endpoint(id)));
     }
@@ -133,6 +133,33 @@ fn an_application_that_is_deleted_while_it_is_read_is_read_again() {
     assert!(cache.begin(1.into()).all);
 }
 
+#[test]
+fn routes_of_a_version_that_the_store_refused_are_read_again_once() {
+    let mut cache = cache();
+    cache.outdated(1.into(), 6);
+    assert!(cache.fresh(&by_id()).is_some(), "others were refused");
+    cache.outdated(1.into(), 7);
+    assert!(cache.fresh(&by_id()).is_none());
+    assert!(cache.application(&by_id()).is_none(), "it may have changed");
+    assert!(cache.begin(1.into()).all);
+    let newer = Arc::new(Routes::new(app(None), 8));
+    cache.keep(1.into(), |_| newer);
+    cache.outdated(1.into(), 7);
+    assert!(cache.fresh(&by_id()).is_some(), "that was before");
+}
+
+#[test]
+fn routes_that_are_refused_while_changes_of_them_are_read_are_read_whole() {
+    let mut cache = cache();
+    cache.endpoint_changed(1.into(), 2.into());
+    assert!(!cache.begin(1.into()).all);
+    cache.outdated(1.into(), 7);
+    let read = Read::Changes(None, vec![(2.into(), None)]);
+    cache.keep(1.into(), |before| read.over(before));
+    assert!(cache.fresh(&by_id()).is_none());
+    assert!(cache.begin(1.into()).all);
+}
+
 /// An endpoint with as many event types as there may be, each with as long a name, and none of them shared.
 fn wordy(id: u64) -> Endpoint {
     let name = |n| format!("{id:0>100}.{n:0>100}").parse().unwrap();
@@ -147,7 +174,7 @@ fn wordy(id: u64) -> Endpoint {
 
 #[test]
 fn long_names_take_no_room() {
-    let mut routes = Routes::new(app(None));
+    let mut routes = Routes::new(app(None), 7);
     for id in 0..20 {
         routes.put(id.into(), Some(&wordy(id)));
     }
@@ -163,7 +190,7 @@ fn long_names_take_no_room() {
 
 #[test]
 fn what_is_replaced_or_gone_takes_nothing() {
-    let mut routes = Routes::new(app(Some("a")));
+    let mut routes = Routes::new(app(Some("a")), 7);
     let empty = routes.bytes;
     routes.put(1.into(), Some(&endpoint(1)));
     let small = routes.bytes;
@@ -183,10 +210,11 @@ fn what_is_replaced_or_gone_takes_nothing() {
 
 /// Reads an application of one wordy endpoint into a cache.
 fn read(cache: &mut Cache, id: u64) {
-    let mut routes = Routes::new(Application {
+    let of_it = Application {
         id: id.into(),
         ..app(None)
-    });
+    };
+    let mut routes = Routes::new(of_it, 7);
     routes.put(id.into(), Some(&wordy(id)));
     drop(cache.reader(id.into()));
     cache.begin(id.into());

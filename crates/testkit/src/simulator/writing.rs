@@ -66,6 +66,7 @@ impl Simulation {
             fresh,
             stored,
             due,
+            routes: 0,
             idempotency: None,
             ticket: self.process.tickets,
         };
@@ -174,6 +175,12 @@ impl Simulation {
                 Receipt::Accept(accept, result) => self.accepted(accept, result)?,
                 Receipt::Spill(spill) => self.ledger.spilt(&spill.deliveries),
                 Receipt::Outcome { .. } => {}
+                Receipt::Disowned { delivery } => {
+                    return Err(Broken {
+                        what: "somebody took over from the only node there is".to_owned(),
+                        about: vec![delivery.message.raw(), delivery.endpoint.raw()],
+                    });
+                }
             }
         }
         self.note("committed", [0, 0], receipts.len() as i64);
@@ -282,6 +289,7 @@ impl Simulation {
                 );
                 told.then_some(Input::Recorded { delivery })
             }
+            Receipt::Disowned { delivery } => Some(Input::Recorded { delivery }),
             Receipt::Spill(spill) => {
                 let endpoint = spill.deliveries.first()?.endpoint;
                 let rows = Step::Rows {

@@ -4,6 +4,7 @@
 pub mod conformance;
 pub mod contract;
 mod encoding;
+mod lists;
 mod meter;
 mod postgres;
 mod room;

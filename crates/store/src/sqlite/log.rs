@@ -3,13 +3,12 @@
 mod attempts;
 pub(in crate::sqlite) mod expunge;
 pub(in crate::sqlite) mod failing;
-pub(in crate::sqlite) mod gathering;
+mod gathering;
 mod messages;
 mod owed;
 pub(in crate::sqlite) mod rows;
 #[cfg(test)]
 mod seams;
-mod span;
 mod standing;
 #[cfg(test)]
 pub(in crate::sqlite) mod statements;

@@ -8,7 +8,6 @@ mod keys;
 pub(in crate::sqlite) mod large;
 mod leftovers;
 mod messages;
-mod pass;
 pub(in crate::sqlite) mod stale;
 #[cfg(test)]
 pub(in crate::sqlite) mod statements;

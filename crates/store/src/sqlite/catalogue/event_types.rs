@@ -4,9 +4,9 @@ use ringbolt_model::{EventType, EventTypeName};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use crate::lists::MOST_BYTES;
 use crate::sqlite::Fault;
 use crate::sqlite::column::{bounded_listing, direction, one_more, time};
-use crate::sqlite::log::gathering::MOST_BYTES;
 use crate::sqlite::log::rows::parsed;
 use crate::{Edit, EventTypesShown, Listing, Order, Page, StoreError};
 

@@ -3,11 +3,10 @@
 use ringbolt_model::{AppId, Attempt, AttemptId, EndpointId, EventTypeName, MessageId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::gathering::{ADJACENT, Gathering, LOOKED_UP, Source};
-use super::messages::{has, owner};
+use super::messages::owner;
 use super::rows::{self, ATTEMPT_COLUMNS, to_column};
-use super::span::Span;
 use super::{direction, watermarks};
+use crate::lists::{ADJACENT, Gathering, LOOKED_UP, Labels, Source, Span, attempt_is_wanted};
 use crate::{AttemptFilter, Listing, Order, Page, StatusFilter};
 
 pub(super) fn by_id() -> String {
@@ -210,19 +209,8 @@ fn item(
 }
 
 fn wanted(filter: &AttemptFilter, attempt: &Attempt) -> bool {
-    let status = match filter.status {
-        None => true,
-        Some(StatusFilter::Success) => attempt.succeeded(),
-        Some(StatusFilter::Fail) => !attempt.succeeded(),
-        Some(StatusFilter::Pending | StatusFilter::Cancelled) => false,
-    };
-    let class = filter
-        .status_class
-        .is_none_or(|class| attempt.status / 100 == class.0 / 100);
-    let endpoint = filter
-        .endpoint
-        .is_none_or(|endpoint| attempt.delivery.endpoint == endpoint);
-    status && class && endpoint
+    let endpoint = attempt.delivery.endpoint;
+    attempt_is_wanted(filter, attempt.succeeded(), attempt.status, endpoint)
 }
 
 fn message_wanted(
@@ -230,21 +218,14 @@ fn message_wanted(
     filter: &AttemptFilter,
     message: MessageId,
 ) -> rusqlite::Result<bool> {
-    let AttemptFilter {
-        event_types: types,
-        channel,
-        tag,
-        ..
-    } = filter;
-    if types.is_empty() && channel.is_none() && tag.is_none() {
+    let labels = Labels::of_attempts(filter);
+    if labels.take_all() {
         return Ok(true);
     }
     let mut statement = conn.prepare_cached(OF_MESSAGE)?;
     let wanted = statement.query_row([to_column(message.raw())], |row| {
         let event_type: EventTypeName = rows::parsed(row, 0)?;
-        Ok((types.is_empty() || types.contains(&event_type))
-            && has(&rows::labels(row, 1)?, channel.as_ref())
-            && has(&rows::labels(row, 2)?, tag.as_ref()))
+        Ok(labels.take(&event_type, &rows::labels(row, 1)?, &rows::labels(row, 2)?))
     });
     Ok(wanted.optional()?.unwrap_or(false))
 }

@@ -3,11 +3,10 @@
 use ringbolt_model::{AppId, EndpointId, Message, MessageId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::gathering::{ADJACENT, Gathering, LOOKED_UP, Source};
 use super::rows::{self, AFTER_MESSAGE, MESSAGE_COLUMNS, to_column};
-use super::span::Span;
 use super::standing::{self, Standing};
 use super::{direction, watermarks};
+use crate::lists::{ADJACENT, Gathering, LOOKED_UP, Labels, Source, Span, stands_so};
 use crate::{DeliveryView, Listing, MessageFilter, MessageRef, Order, Page};
 
 /// What of an endpoint decides how its deliveries stand.
@@ -216,7 +215,7 @@ fn item(
     let view = standing.view(message.id, owner, succeeded)?;
     if !filter
         .status
-        .is_none_or(|status| standing::matches(status, view.state))
+        .is_none_or(|status| stands_so(status, view.state))
     {
         return Ok(None);
     }
@@ -243,18 +242,5 @@ fn with_size(message: Message) -> (Message, usize) {
 }
 
 fn wanted(filter: &MessageFilter, message: &Message) -> bool {
-    let MessageFilter {
-        event_types: types,
-        channel,
-        tag,
-        ..
-    } = filter;
-    (types.is_empty() || types.contains(&message.event_type))
-        && has(&message.channels, channel.as_ref())
-        && has(&message.tags, tag.as_ref())
-}
-
-/// Whether a label is among these, if one is wanted.
-pub(super) fn has<T: PartialEq>(labels: &[T], wanted: Option<&T>) -> bool {
-    wanted.is_none_or(|wanted| labels.contains(wanted))
+    Labels::of_messages(filter).take(&message.event_type, &message.channels, &message.tags)
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::messages::Owner;
 use super::rows::to_column;
-use crate::{DeliveryView, StatusFilter};
+use crate::DeliveryView;
 
 /// Whether an attempt at a delivery succeeded.
 pub(super) const SUCCEEDED: &str = "SELECT EXISTS (SELECT 1 FROM attempt INDEXED BY attempt_by_message \
@@ -66,17 +66,6 @@ pub(super) fn succeeded(
     conn.prepare_cached(SUCCEEDED)?.query_row(
         params![to_column(message.raw()), to_column(endpoint.raw())],
         |row| row.get(0),
-    )
-}
-
-/// Whether a delivery in this state passes the filter.
-pub(super) const fn matches(status: StatusFilter, state: DeliveryState) -> bool {
-    matches!(
-        (status, state),
-        (StatusFilter::Success, DeliveryState::Delivered)
-            | (StatusFilter::Pending, DeliveryState::Pending)
-            | (StatusFilter::Fail, DeliveryState::Failed)
-            | (StatusFilter::Cancelled, DeliveryState::Cancelled)
     )
 }
 

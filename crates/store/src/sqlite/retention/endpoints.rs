@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Bounds;
 use super::budget::Budget;
-use super::pass::Pass;
+use crate::lists::Pass;
 
 /// How often deleted endpoints are looked through.
 const EVERY: Duration = Duration::from_secs(10);

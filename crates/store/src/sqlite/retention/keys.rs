@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::Bounds;
 use super::budget::Budget;
-use super::pass::Pass;
+use crate::lists::Pass;
 
 /// How often the keys are looked through.
 const EVERY: Duration = Duration::from_secs(3600);

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Bounds;
 use super::budget::Budget;
-use super::pass::Pass;
+use crate::lists::Pass;
 
 /// How often the tables are walked through, one step for each endpoint in them.
 const EVERY: Duration = Duration::from_secs(600);

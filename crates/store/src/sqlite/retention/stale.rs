@@ -6,8 +6,8 @@ use std::time::Duration;
 use ringbolt_model::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::pass::Pass;
 use crate::IDEMPOTENCY_KEPT as KEPT;
+use crate::lists::Pass;
 
 /// How often all keys are looked through.
 const EVERY: Duration = Duration::from_secs(3600);

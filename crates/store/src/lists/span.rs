@@ -4,23 +4,27 @@ use std::time::Duration;
 
 use ringbolt_model::{Timestamp, id};
 
-use super::rows::to_column;
 use crate::{Order, Page};
 
 /// Ids know their time to the millisecond.
 const MILLISECOND: Duration = Duration::from_millis(1);
 const MICROSECOND: Duration = Duration::from_micros(1);
 
+/// An id as a column holds it.
+const fn to_column(raw: u64) -> i64 {
+    raw.cast_signed()
+}
+
 /// Ids from `low` to `high`, both included, as columns hold them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) low: i64,
-    pub(super) high: i64,
+pub(crate) struct Span {
+    pub(crate) low: i64,
+    pub(crate) high: i64,
 }
 
 impl Span {
     /// Of a page: beyond its key, made before and after these moments.
-    pub(super) fn of<K: Copy>(
+    pub(crate) fn of<K: Copy>(
         page: &Page<K>,
         raw: impl Fn(K) -> u64,
         after: Option<Timestamp>,
@@ -50,7 +54,7 @@ impl Span {
     }
 
     /// The part up to `watermark`, and the part beyond it.
-    pub(super) fn split(self, watermark: i64) -> (Self, Self) {
+    pub(crate) fn split(self, watermark: i64) -> (Self, Self) {
         let folded = Self {
             high: self.high.min(watermark),
             ..self

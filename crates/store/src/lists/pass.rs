@@ -6,7 +6,7 @@ use ringbolt_model::Timestamp;
 
 /// A walk: where it is, or when the next one begins.
 #[derive(Debug)]
-pub(super) enum Pass<C> {
+pub(crate) enum Pass<C> {
     /// It is to go on beyond this.
     At(C),
     /// It has ended at this moment.
@@ -21,7 +21,7 @@ impl<C: Default> Default for Pass<C> {
 
 impl<C: Default + Clone> Pass<C> {
     /// Where to go on, if it is time to. A clock that went back does not put a walk off.
-    pub(super) fn resume(&mut self, now: Timestamp, every: Duration) -> Option<C> {
+    pub(crate) fn resume(&mut self, now: Timestamp, every: Duration) -> Option<C> {
         if let Self::Ended(at) = self
             && (now >= *at + every || now < *at)
         {

@@ -13,8 +13,8 @@ mod vault;
 
 pub use contract::*;
 pub use postgres::{
-    AddressError, NodeName, PostgresAddress, PostgresOpenError, PostgresSettings, PostgresStore,
-    Trust,
+    AddressError, NodeName, PostgresAddress, PostgresLook, PostgresOpenError, PostgresSettings,
+    PostgresStore, Trust, look, migrate,
 };
 pub use sqlite::{
     Inspection, KeysInUse, OpenError, Soundness, SqliteSettings, SqliteStore, check_pages, copy,

@@ -65,7 +65,11 @@ impl PostgresStore {
         let vault = Arc::new(Vault::new(&settings.keys).ok_or(PostgresOpenError::NoKey)?);
         settings.keys = zeroize::Zeroizing::new(Vec::new());
         let settings = Arc::new(settings);
-        let pool = connect::pool(&settings.address, settings.connections)?;
+        let pool = connect::pool(
+            &settings.address,
+            settings.connections,
+            settings.named_statements,
+        )?;
         let days = Arc::new(Days::default());
         let client = pool.get().await?;
         let link = Link::of(&client, settings.named_statements);

@@ -20,8 +20,8 @@ use super::certificates::{AnyCertificate, AnyName};
 use super::open::PostgresOpenError;
 use super::settings::{PostgresAddress, Trust};
 
-/// The longest that anything waits to be connected.
-const CONNECT: Duration = Duration::from_secs(2);
+/// The longest that anything waits to be connected to one host.
+const CONNECT: Duration = Duration::from_secs(1);
 /// The longest that a request waits for a free connection.
 const WAIT: Duration = Duration::from_millis(1500);
 
@@ -53,8 +53,15 @@ pub(super) async fn single(address: &PostgresAddress) -> Result<(Client, Message
 }
 
 /// Makes connections to one database, set up and ready.
-pub(super) fn pool(address: &PostgresAddress, most: usize) -> Result<Pool, PostgresOpenError> {
+///
+/// Behind a pooler that hands connections on (`named` is false) what a connection is told does not stay with it: there the role is told, once.
+pub(super) fn pool(
+    address: &PostgresAddress,
+    most: usize,
+    named: bool,
+) -> Result<Pool, PostgresOpenError> {
     let config = config(address);
+    let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
     let manager = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -63,13 +70,11 @@ pub(super) fn pool(address: &PostgresAddress, most: usize) -> Result<Pool, Postg
         .max_size(most)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(WAIT))
-        .create_timeout(Some(CONNECT * 2))
-        .post_create(Hook::async_fn(|client, _| {
+        .create_timeout(Some(CONNECT * (hosts + 1)))
+        .post_create(Hook::async_fn(move |client, _| {
             Box::pin(async move {
-                client
-                    .batch_execute(SET_UP)
-                    .await
-                    .map_err(HookError::Backend)
+                let told = if named { SET_UP } else { "" };
+                client.batch_execute(told).await.map_err(HookError::Backend)
             })
         }))
         .build()

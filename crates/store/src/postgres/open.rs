@@ -111,7 +111,7 @@ pub struct PostgresLook {
 /// [`PostgresOpenError`], as a server would have it.
 pub async fn look(settings: &PostgresSettings) -> Result<PostgresLook, PostgresOpenError> {
     let vault = Vault::new(&settings.keys).ok_or(PostgresOpenError::NoKey)?;
-    let pool = connect::pool(&settings.address, 1)?;
+    let pool = connect::pool(&settings.address, 1, settings.named_statements)?;
     let client = pool.get().await?;
     let link = Link::of(&client, settings.named_statements);
     let sql = "SELECT current_setting('server_version'), pg_is_in_recovery(), \
@@ -141,7 +141,7 @@ pub async fn look(settings: &PostgresSettings) -> Result<PostgresLook, PostgresO
 /// # Errors
 /// [`PostgresOpenError`]; nothing is changed then.
 pub async fn migrate(settings: &PostgresSettings) -> Result<Vec<&'static str>, PostgresOpenError> {
-    let pool = connect::pool(&settings.address, 1)?;
+    let pool = connect::pool(&settings.address, 1, settings.named_statements)?;
     let client = pool.get().await?;
     let link = Link::of(&client, settings.named_statements);
     let steps = migrations::migrate(link).await?;

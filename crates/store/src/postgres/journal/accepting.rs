@@ -1,6 +1,6 @@
 //! The writer that accepts messages.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use ringbolt_model::Trigger;
 use tokio_postgres::types::ToSql;
@@ -21,21 +21,66 @@ const TRIES: usize = 3;
 
 /// Accepts until nothing comes any more.
 pub(super) async fn run(mut writer: Writer) {
-    let (mut last, mut later) = (0, Vec::new());
+    let (hot, mut last, mut later) = (writer.hot.clone(), 0, Vec::new());
     loop {
-        let mut batch = std::mem::take(&mut later);
+        let mut batch: Vec<Accept> = std::mem::take(&mut later);
         if batch.is_empty() {
-            let hot = writer.hot.clone();
             let Some(next) = hot.lines.accepts(last).await else {
                 return;
             };
             batch = next;
+        } else {
+            batch.extend(hot.lines.accepts_now());
         }
-        later = twins(&mut batch);
+        let twins = twins(&mut batch);
         last = batch.len();
-        let receipts = accept(&mut writer, batch).await;
-        writer.hot.tell(receipts);
+        let mut receipts = accept(&mut writer, batch).await;
+        later = follow(twins, &mut receipts);
+        hot.tell(receipts);
     }
+}
+
+/// Answers twins of what was accepted. Those of what was refused are judged by themselves: they are given back.
+fn follow(twins: Vec<Accept>, receipts: &mut Vec<Receipt>) -> Vec<Accept> {
+    if twins.is_empty() {
+        return twins;
+    }
+    let (mut keys, mut events) = (HashMap::new(), HashSet::new());
+    for receipt in &*receipts {
+        let Receipt::Accept(accept, Ok(accepted)) = receipt else {
+            continue;
+        };
+        let message = match accepted {
+            Accepted::New => accept.message.id,
+            Accepted::Repeated(first) => *first,
+        };
+        if let Some(key) = accept.idempotency {
+            keys.insert(key.key, (key.body, message));
+        }
+        if let Some(event) = &accept.message.event_id {
+            events.insert((accept.message.app, event.clone()));
+        }
+    }
+    let mut later = Vec::new();
+    for twin in twins {
+        let known = twin
+            .idempotency
+            .and_then(|key| Some((key, keys.get(&key.key)?)));
+        let event = twin.message.event_id.clone();
+        let answer = match known {
+            Some((key, (body, first))) if key.body == *body => Ok(Accepted::Repeated(*first)),
+            Some(_) => Err(AcceptRefused::KeyReused),
+            None if event.is_some_and(|event| events.contains(&(twin.message.app, event))) => {
+                Err(AcceptRefused::EventIdTaken)
+            }
+            None => {
+                later.push(twin);
+                continue;
+            }
+        };
+        receipts.push(Receipt::Accept(twin, answer));
+    }
+    later
 }
 
 /// Takes out what has a key or an event id in common with one before it: that is judged once that is decided.

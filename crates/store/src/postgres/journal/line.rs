@@ -113,6 +113,11 @@ impl Lines {
     pub(super) async fn accepts(&self, last: usize) -> Option<Vec<Accept>> {
         let count = |waiting: &Waiting| waiting.accepts.len();
         self.fill(&self.accepts, count, last).await?;
+        Some(self.accepts_now())
+    }
+
+    /// Takes messages that fit into one transaction, without waiting.
+    pub(super) fn accepts_now(&self) -> Vec<Accept> {
         let most = Load {
             messages: usize::MAX,
             rows: BATCH_ROWS,
@@ -120,7 +125,7 @@ impl Lines {
         };
         let mut batch = Vec::new();
         self.waiting.lock().accepts.take(most, &mut batch);
-        Some(batch)
+        batch
     }
 
     /// The same of outcomes and spills.

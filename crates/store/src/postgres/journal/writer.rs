@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
-use ringbolt_model::Clock;
+use ringbolt_model::{Clock, Timestamp};
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
@@ -33,6 +33,8 @@ pub(super) struct Writer {
     /// The incarnation that `batch` counts for.
     incarnation: i64,
     pause: Duration,
+    /// Before this nobody tries to connect again.
+    not_before: Timestamp,
 }
 
 /// What proves the lease, and belongs to one transaction.
@@ -72,6 +74,7 @@ impl Writer {
             batch: 0,
             incarnation: 0,
             pause: AGAIN.0,
+            not_before: Timestamp::from_micros(i64::MIN),
         }
     }
 
@@ -105,8 +108,14 @@ impl Writer {
             self.let_go();
         }
         if self.hand.is_none() {
+            let now = self.clock().steady();
+            if now < self.not_before {
+                let why = "the database could not be reached a moment ago";
+                return Err(Fault::Unreachable(why.into()));
+            }
             let named = self.settings.named_statements;
-            self.hand = Some(Hand::take(&self.pool, self.statements, named).await?);
+            let taken = Hand::take(&self.pool, self.statements, named).await;
+            self.hand = Some(taken.inspect_err(|_| self.not_before = now + AGAIN.0 * 4)?);
         }
         self.hand.as_ref().ok_or(Fault::NotFound)
     }

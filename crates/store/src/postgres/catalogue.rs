@@ -17,6 +17,8 @@ use ringbolt_model::{
 pub(in crate::postgres) use endpoint_row::{ENDPOINT_COLUMNS, endpoint};
 
 use super::PostgresStore;
+#[cfg(test)]
+use crate::Order;
 use crate::{
     AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint, Listing,
     NewEndpoint, Page, StoreError,
@@ -172,4 +174,36 @@ impl Catalogue for PostgresStore {
     async fn expunge_event_type(&self, name: EventTypeName) -> Result<(), StoreError> {
         Ok(event_types::expunge(self, &name).await?)
     }
+}
+
+/// The lists of the catalogue with the indexes that each walks, for the test of query plans.
+#[cfg(test)]
+pub(in crate::postgres) fn lists() -> Vec<(String, &'static [&'static str])> {
+    let of = |order: Order| -> [(String, &'static [&'static str]); 5] {
+        [
+            (
+                applications::list_sql(order),
+                &["using application_live on"],
+            ),
+            (endpoints::list_sql(order), &["using endpoint_by_app on"]),
+            (failing::list_sql(order), &["using endpoint_failing on"]),
+            (
+                event_types::list_sql(order, false),
+                &["using event_type_pkey on"],
+            ),
+            (
+                event_types::list_sql(order, true),
+                &["using event_type_pkey on"],
+            ),
+        ]
+    };
+    let looked_up: (String, &'static [&'static str]) = (
+        failing::look_up_sql(),
+        &[
+            "using attempt_rest_app_id_endpoint_id_id_idx on",
+            "counter_rest_pkey",
+        ],
+    );
+    let ways = [of(Order::Ascending), of(Order::Descending)];
+    ways.into_iter().flatten().chain([looked_up]).collect()
 }

@@ -26,10 +26,11 @@ const CONNECT: Duration = Duration::from_secs(1);
 const WAIT: Duration = Duration::from_millis(1500);
 
 /// What every connection is told first: bounds for statements, for waits, and for transactions whose client sleeps.
-/// All are below the lease. Plans go by index, since tables that were empty when a statement was prepared fill up.
+/// All are below the lease. Plans go by index and in its order, since tables that were empty when a statement was prepared fill up.
 const SET_UP: &str = "SET statement_timeout = '4s'; SET lock_timeout = '2s'; \
     SET idle_in_transaction_session_timeout = '3s'; SET client_min_messages = 'warning'; \
     SET timezone = 'UTC'; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET enable_bitmapscan = off; \
     SET jit = off";
 
 fn config(address: &PostgresAddress) -> Config {

@@ -35,7 +35,7 @@ pub(super) fn of_application_sql(order: Order) -> String {
 /// Those that have ended already stay as they are; `$4` lists sessions, none of them for all.
 pub(super) const PORTALS_TO_END: &str = "SELECT id FROM api_key WHERE app_id = $1 AND id > $2 AND role = 'portal' \
     AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) \
-    AND (cardinality($4) = 0 OR session = ANY($4)) ORDER BY id LIMIT $5 FOR UPDATE";
+    AND (cardinality($4::text[]) = 0 OR session = ANY($4)) ORDER BY id LIMIT $5 FOR UPDATE";
 
 #[async_trait]
 impl Keys for PostgresStore {
@@ -212,4 +212,16 @@ fn read(row: &Row) -> Result<ApiKey, Fault> {
         revoked_at: time_or_null(row, 7)?,
         portal: from_json_or_null(row, 8)?,
     })
+}
+
+/// The lists of keys with the index that each walks, for the test of query plans.
+#[cfg(test)]
+pub(super) fn lists() -> Vec<(String, &'static [&'static str])> {
+    let mut lists: Vec<(String, &'static [&'static str])> =
+        vec![(PORTALS_TO_END.to_owned(), &["using api_key_by_app on"])];
+    for order in [Order::Ascending, Order::Descending] {
+        lists.push((all_sql(order), &["using api_key_pkey on"]));
+        lists.push((of_application_sql(order), &["using api_key_by_app on"]));
+    }
+    lists
 }

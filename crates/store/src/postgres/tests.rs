@@ -1,6 +1,9 @@
 //! PostgreSQL against the suite, and what is PostgreSQL's own.
 
+mod changes;
 mod ground;
+mod plans;
+mod two_nodes;
 
 pub(crate) use ground::Database;
 

@@ -43,7 +43,7 @@ pub(super) fn look_up_sql() -> String {
          LEFT JOIN LATERAL ( \
             SELECT * FROM (SELECT * FROM attempt a \
                 WHERE a.app_id = wanted.app_id AND a.endpoint_id = wanted.id \
-                AND a.id >= (SELECT horizon FROM house) ORDER BY a.id DESC LIMIT {LOOKED_AT}) latest \
+                AND a.id >= (SELECT horizon FROM house WHERE one) ORDER BY a.id DESC LIMIT {LOOKED_AT}) latest \
             WHERE latest.failure IS NOT NULL ORDER BY latest.id DESC LIMIT 1) a ON true"
     )
 }

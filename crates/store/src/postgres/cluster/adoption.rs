@@ -51,13 +51,13 @@ const ROWS: &str = "WITH RECURSIVE lane AS ( \
         UNION ALL \
         SELECT n.endpoint_id FROM lane l CROSS JOIN LATERAL (SELECT endpoint_id FROM delivery \
             WHERE owner = $1 AND endpoint_id > l.endpoint_id ORDER BY endpoint_id LIMIT 1) n), \
-    some AS (SELECT endpoint_id FROM lane LIMIT $3), \
-    page AS (SELECT r.app_id, r.endpoint_id, r.message_id FROM some s CROSS JOIN LATERAL ( \
+    chosen AS (SELECT endpoint_id FROM lane LIMIT $3), \
+    page AS (SELECT r.app_id, r.endpoint_id, r.message_id FROM chosen s CROSS JOIN LATERAL ( \
         SELECT app_id, endpoint_id, message_id FROM delivery WHERE owner = $1 AND endpoint_id = s.endpoint_id \
         ORDER BY next_at, message_id LIMIT $4 FOR UPDATE SKIP LOCKED) r), \
     mine AS (UPDATE delivery d SET owner = $5 FROM page p WHERE d.app_id = p.app_id \
         AND d.endpoint_id = p.endpoint_id AND d.message_id = p.message_id RETURNING d.endpoint_id, d.next_at) \
-    SELECT s.endpoint_id, min(m.next_at), count(m.next_at) FROM some s LEFT JOIN mine m ON m.endpoint_id = s.endpoint_id \
+    SELECT s.endpoint_id, min(m.next_at), count(m.next_at) FROM chosen s LEFT JOIN mine m ON m.endpoint_id = s.endpoint_id \
     GROUP BY s.endpoint_id ORDER BY s.endpoint_id";
 
 /// What a page brought.

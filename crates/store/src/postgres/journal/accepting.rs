@@ -14,6 +14,7 @@ use super::tallies::{Columns, Tallies};
 use super::writer::{Proof, Writer, is_of_a_row};
 use crate::postgres::Fault;
 use crate::postgres::column::to_column;
+use crate::postgres::fault::conflict;
 use crate::{Accept, AcceptRefused, Accepted, Receipt, StoreError};
 
 /// How often a batch is tried again that another transaction was in the way of.
@@ -120,7 +121,7 @@ async fn accept(writer: &mut Writer, batch: Vec<Accept>) -> Vec<Receipt> {
                 if !is_of_a_row(&fault) {
                     writer.hot.failed(&fault);
                 }
-                let error = StoreError::from(fault);
+                let error = StoreError::from(conflict("id")(fault));
                 let refused = |accept| {
                     let refused = AcceptRefused::Store(error.clone());
                     Receipt::Accept(accept, Err(refused))

@@ -1,6 +1,7 @@
 //! Whether messages may be accepted: the rules that need the database, in the transaction that writes them.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use ringbolt_model::{MessageId, Timestamp, id};
 use tokio_postgres::Row;
@@ -12,6 +13,8 @@ use super::writer::Proof;
 use crate::postgres::Fault;
 use crate::postgres::column::{get, to_column};
 use crate::{Accept, AcceptRefused, Accepted, IDEMPOTENCY_KEPT as KEPT};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// What came of a message that was to be accepted.
 pub(super) type Answer = Result<Accepted, AcceptRefused>;
@@ -98,7 +101,7 @@ impl<'a> Question<'a> {
 fn since(batch: &[Accept]) -> i64 {
     let first = batch.iter().map(|accept| accept.message.id).min();
     let first = first.map_or(Timestamp::default(), MessageId::time);
-    to_column(id::at_millisecond(first - KEPT))
+    to_column(id::at_millisecond(first - KEPT + MILLISECOND))
 }
 
 /// Begins the transaction of a batch, and judges it. No two messages of it have a key or an event id in common.

@@ -134,3 +134,11 @@ impl PostgresStore {
         Link::within(transaction, self.settings.named_statements)
     }
 }
+
+impl Drop for PostgresStore {
+    /// Whoever writes ends when it has written what it has; nobody waits for that.
+    fn drop(&mut self) {
+        self.hot.close();
+        self.closing.cancel();
+    }
+}

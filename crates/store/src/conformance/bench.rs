@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use ringbolt_model::Secret;
 use ringbolt_model::{
     AppId, Application, Attempt, AttemptFailure, Clock, CustomHeaders, DeliveryKey, DeliveryState,
@@ -47,6 +47,8 @@ pub struct Bench {
     /// Makes ids, across restarts.
     pub ids: Arc<IdMaker>,
     ground: Box<dyn Ground>,
+    /// Held while the listener may not go on.
+    gate: Arc<Mutex<()>>,
     receipts: tokio::sync::Mutex<UnboundedReceiver<Vec<Receipt>>>,
     now: Mutex<Timestamp>,
 }
@@ -66,7 +68,10 @@ impl Bench {
     async fn stand(ground: Box<dyn Ground>, ids: Arc<IdMaker>, now: Timestamp) -> Self {
         let store = ground.store();
         let (sender, receipts) = unbounded_channel();
+        let gate = Arc::new(Mutex::new(()));
+        let passed = Arc::clone(&gate);
         store.listen(Box::new(move |batch| {
+            let _passed = passed.lock();
             // The bench may have gone.
             let _gone = sender.send(batch);
         }));
@@ -75,6 +80,7 @@ impl Bench {
             store,
             ids,
             ground,
+            gate,
             receipts,
             now: Mutex::new(now),
         }
@@ -202,6 +208,11 @@ impl Bench {
             self.store.submit(write).expect("the queue has room");
         }
         self.receipts(count).await
+    }
+
+    /// Lets the listener wait, and with it whoever writes, until this is dropped.
+    pub fn hold_receipts(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock()
     }
 
     /// The next receipts, once so many have come.

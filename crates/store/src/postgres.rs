@@ -52,6 +52,10 @@ pub struct PostgresStore {
     hot: Arc<journal::Hot>,
     /// What it takes to be one of several nodes.
     peers: Arc<cluster::Peers>,
+    /// Where the walks of keeping it in order are, and what they found.
+    tidying: upkeep::Tidying,
+    reencrypting: upkeep::Reencrypting,
+    measured: Arc<upkeep::Measured>,
     tasks: TaskTracker,
     closing: CancellationToken,
 }
@@ -77,6 +81,7 @@ impl PostgresStore {
         open::check_key(link, &vault).await?;
         days.make(link, settings.clock.now()).await?;
         let membership = Arc::new(Membership::join(link, &settings).await?);
+        let measured = Arc::new(upkeep::Measured::first(link).await?);
         drop(client);
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let hot = Arc::new(journal::Hot::new(&settings));
@@ -89,6 +94,9 @@ impl PostgresStore {
             membership,
             hot,
             peers,
+            tidying: upkeep::Tidying::default(),
+            reencrypting: upkeep::Reencrypting::default(),
+            measured,
             tasks,
             closing,
         };

@@ -180,7 +180,7 @@ CREATE TABLE delivery (
     PRIMARY KEY (app_id, endpoint_id, message_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX delivery_due ON delivery (owner, endpoint_id, next_at, message_id);
-CREATE INDEX delivery_by_message ON delivery (message_id);
+CREATE INDEX delivery_by_message ON delivery (message_id, endpoint_id);
 
 -- Messages with deliveries that a node holds in memory.
 CREATE TABLE open_message (

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ringbolt_model::Timestamp;
 
 /// A walk: where it is, or when the next one begins.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Pass<C> {
     /// It is to go on beyond this.
     At(C),

@@ -6,7 +6,6 @@ mod endpoint_row;
 mod endpoints;
 mod event_types;
 mod failing;
-mod sealed;
 
 use async_trait::async_trait;
 use ringbolt_model::endpoint::{Disabled, Failing};
@@ -68,7 +67,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn destination(&self, endpoint: EndpointId) -> Result<Destination, StoreError> {
-        Ok(sealed::destination(self, endpoint).await?)
+        Ok(endpoints::destination(self, endpoint).await?)
     }
 
     async fn endpoints(
@@ -93,7 +92,7 @@ impl Catalogue for PostgresStore {
         endpoint: EndpointId,
         mut edit: Edit<EndpointSecrets>,
     ) -> Result<EndpointSecrets, StoreError> {
-        again!(sealed::edit_secrets(self, endpoint, &mut edit))
+        again!(endpoints::edit_secrets(self, endpoint, &mut edit))
     }
 
     async fn edit_headers(
@@ -101,7 +100,7 @@ impl Catalogue for PostgresStore {
         endpoint: EndpointId,
         mut edit: Edit<CustomHeaders>,
     ) -> Result<CustomHeaders, StoreError> {
-        again!(sealed::edit_headers(self, endpoint, &mut edit))
+        again!(endpoints::edit_headers(self, endpoint, &mut edit))
     }
 
     async fn delete_endpoint(

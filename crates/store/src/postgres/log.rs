@@ -22,11 +22,16 @@ use crate::{
     AttemptFilter, Counts, DeliveryView, Listing, Log, MessageFilter, MessageRef, Page, StoreError,
 };
 
+/// Statements with the index that each walks.
 #[cfg(test)]
-pub(in crate::postgres) use self::{
-    attempts::plans as attempt_plans, counts::COUNTS, endpoint_messages::plans as owed_plans,
-    messages::plans as message_plans,
-};
+pub(in crate::postgres) fn plans() -> Vec<(String, &'static str)> {
+    let mut plans = vec![(counts::COUNTS.to_owned(), "_pkey")];
+    plans.extend(messages::plans());
+    plans.extend(endpoint_messages::plans());
+    plans.extend(owed::plans());
+    plans.extend(attempts::plans());
+    plans
+}
 
 /// Whether a message is to be found, as SQL: it is within retention, or something of it is unfinished.
 fn is_there(app: &str, message: &str) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use ringbolt_model::{Timestamp, id};
+use tokio_postgres::error::SqlState;
 
 use super::Fault;
 use super::column::to_column;
@@ -47,7 +48,11 @@ impl Days {
             if self.0.lock().contains(&day) {
                 continue;
             }
-            make_day(link, day).await?;
+            match make_day(link, day).await {
+                // Something of that day stands in the partition for the rest: so will all that comes.
+                Err(fault) if fault.code() == Some(&SqlState::CHECK_VIOLATION) => {}
+                made => made?,
+            }
             self.0.lock().insert(day);
         }
         Ok(())
@@ -93,6 +98,13 @@ fn made(table: &str, day: i64, first: i64, end: i64, with: &str) -> String {
     format!(
         "CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} FOR VALUES FROM ({first}) TO ({end}) {with};"
     )
+}
+
+/// Waits for whoever makes or drops partitions, and keeps others from it until the transaction ends.
+pub(super) async fn lock(link: Link<'_>) -> Result<(), Fault> {
+    link.run("SELECT pg_advisory_xact_lock($1)", params![LOCK])
+        .await
+        .map(drop)
 }
 
 /// How long something of the day before is still expected.

@@ -3,6 +3,7 @@
 mod changes;
 mod ground;
 mod plans;
+mod plans_log;
 mod two_nodes;
 
 pub(crate) use ground::Database;

@@ -63,18 +63,18 @@ fn by_id() -> String {
     )
 }
 
-/// The bounds let days be passed by that have none of the attempts.
+/// Each is looked up by its whole key, in its own day.
 fn by_keys() -> String {
     format!(
-        "SELECT {ATTEMPT_COLUMNS} FROM unnest($3, $4) AS w(message_id, id) \
-         JOIN attempt a ON a.app_id = $2 AND a.message_id = w.message_id AND a.id = w.id \
-         WHERE a.id BETWEEN $5 AND $6"
+        "SELECT {ATTEMPT_COLUMNS} FROM unnest($3::bigint[], $4::bigint[]) AS w(message_id, id) \
+         CROSS JOIN LATERAL (SELECT * FROM attempt \
+            WHERE app_id = $2 AND message_id = w.message_id AND id = w.id OFFSET 0) a"
     )
 }
 
-/// Statements with the indexes that they walk.
+/// Statements with the index that each walks.
 #[cfg(test)]
-pub(in crate::postgres) fn plans() -> Vec<(String, &'static str)> {
+pub(super) fn plans() -> Vec<(String, &'static str)> {
     let mut plans = vec![(by_id(), "_pkey"), (by_keys(), "_pkey")];
     for order in [Order::Ascending, Order::Descending] {
         plans.push((of_message_sql(order), "_pkey"));
@@ -154,6 +154,9 @@ pub(super) async fn of_endpoint(
     list.page(link, span, filter, page).await
 }
 
+/// What an attempt is looked up by.
+type Key = (MessageId, AttemptId);
+
 /// A list of attempts: those of an application that have this message, or this endpoint.
 struct Attempts {
     sql: String,
@@ -194,11 +197,7 @@ impl Attempts {
     }
 
     /// Whether an attempt is an item of the page, and how many bytes it carries.
-    fn head(
-        &self,
-        row: &Row,
-        filter: &AttemptFilter,
-    ) -> Result<Option<((MessageId, AttemptId), usize)>, Fault> {
+    fn head(&self, row: &Row, filter: &AttemptFilter) -> Result<Option<(Key, usize)>, Fault> {
         let status = get::<i16>(row, 3)?.cast_unsigned();
         let succeeded = !get::<bool>(row, 4)?;
         let wanted = get(row, 1)?
@@ -239,15 +238,15 @@ fn is_wanted(row: &Row, from: usize, wanted: Labels<'_>) -> Result<bool, Fault> 
 async fn these(
     link: Link<'_>,
     app: i64,
-    wanted: &[(MessageId, AttemptId)],
+    wanted: &[Key],
     with_content: bool,
 ) -> Result<Vec<Attempt>, Fault> {
     let messages: Vec<i64> = wanted.iter().map(|(id, _)| to_column(id.raw())).collect();
     let keys: Vec<i64> = wanted.iter().map(|(_, id)| to_column(id.raw())).collect();
-    let (Some(low), Some(high)) = (keys.iter().min().copied(), keys.iter().max().copied()) else {
+    if wanted.is_empty() {
         return Ok(Vec::new());
-    };
-    let found = params![with_content, app, messages, keys, low, high];
+    }
+    let found = params![with_content, app, messages, keys];
     let mut attempts = HashMap::with_capacity(wanted.len());
     for row in &link.all(&by_keys(), found).await? {
         let attempt = rows::attempt(row)?;

@@ -10,7 +10,7 @@ use crate::postgres::column::{get, to_column};
 use crate::postgres::link::{Link, params};
 
 /// The rows of all who count.
-pub(in crate::postgres) const COUNTS: &str = "SELECT coalesce(sum(owed), 0)::bigint, coalesce(sum(success), 0)::bigint, \
+pub(super) const COUNTS: &str = "SELECT coalesce(sum(owed), 0)::bigint, coalesce(sum(success), 0)::bigint, \
         coalesce(sum(fail), 0)::bigint, coalesce(sum(cancelled), 0)::bigint \
     FROM counter WHERE app_id = $1 AND endpoint_id = $2 AND hour >= $3 AND hour < $4";
 

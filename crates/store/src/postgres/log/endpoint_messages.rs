@@ -72,9 +72,9 @@ fn sql(order: Order, status: Option<StatusFilter>) -> String {
     )
 }
 
-/// Statements with the indexes that they walk.
+/// Statements with the index that each walks.
 #[cfg(test)]
-pub(in crate::postgres) fn plans() -> Vec<(String, &'static str)> {
+pub(super) fn plans() -> Vec<(String, &'static str)> {
     let mut plans = Vec::new();
     for order in [Order::Ascending, Order::Descending] {
         plans.push((sql(order, None), "_pkey"));

@@ -46,9 +46,9 @@ fn of_application_sql(order: Order) -> String {
     )
 }
 
-/// Statements with the indexes that they walk.
+/// Statements with the index that each walks.
 #[cfg(test)]
-pub(in crate::postgres) fn plans() -> Vec<(String, &'static str)> {
+pub(super) fn plans() -> Vec<(String, &'static str)> {
     vec![
         (by_id(), "_pkey"),
         (by_event_id(), "app_id_event_id_id_idx"),

@@ -15,13 +15,31 @@ use crate::postgres::column::{get, to_column, unreadable};
 use crate::postgres::link::{Link, params};
 use crate::{DeliveryView, Listing, Page};
 
+fn targets_sql() -> String {
+    let there = is_there("m.app_id", "m.id");
+    format!("SELECT m.targets FROM message m WHERE m.app_id = $1 AND m.id = $2 AND {there}")
+}
+
+/// Each target is looked up by whole keys, however few rows PostgreSQL believes to be there.
 fn deliveries_sql() -> String {
     format!(
         "SELECT {ENDPOINT_COLUMNS}, e.deleted_at IS NOT NULL, f.state, d.next_at \
-         FROM unnest($3) AS t(id) JOIN endpoint e ON e.id = t.id \
-         LEFT JOIN finished_delivery f ON f.app_id = $1 AND f.endpoint_id = t.id AND f.message_id = $2 \
-         LEFT JOIN delivery d ON d.app_id = $1 AND d.endpoint_id = t.id AND d.message_id = $2"
+         FROM unnest($3::bigint[]) AS t(id) CROSS JOIN LATERAL (SELECT * FROM endpoint WHERE id = t.id OFFSET 0) e \
+         LEFT JOIN LATERAL (SELECT state FROM finished_delivery \
+            WHERE app_id = $1 AND endpoint_id = t.id AND message_id = $2 OFFSET 0) f ON true \
+         LEFT JOIN LATERAL (SELECT next_at FROM delivery \
+            WHERE app_id = $1 AND endpoint_id = t.id AND message_id = $2 OFFSET 0) d ON true"
     )
+}
+
+/// Statements with the index that each walks.
+#[cfg(test)]
+pub(super) fn plans() -> Vec<(String, &'static str)> {
+    vec![
+        (targets_sql(), "message_rest_pkey"),
+        (deliveries_sql(), "endpoint_pkey"),
+        (deliveries_sql(), "finished_delivery_rest_pkey"),
+    ]
 }
 
 /// The deliveries of a message, by endpoint. Deleted endpoints are among them as long as the store remembers them.
@@ -31,11 +49,8 @@ pub(super) async fn of_message(
     message: MessageId,
     page: &Page<EndpointId>,
 ) -> Result<Listing<(Endpoint, DeliveryView), EndpointId>, Fault> {
-    let there = is_there("m.app_id", "m.id");
-    let sql =
-        format!("SELECT m.targets FROM message m WHERE m.app_id = $1 AND m.id = $2 AND {there}");
     let (app, key) = (to_column(app.raw()), to_column(message.raw()));
-    let row = link.one(&sql, params![app, key]).await?;
+    let row = link.one(&targets_sql(), params![app, key]).await?;
     let targets: Vec<i64> = get(&row, 0)?;
     let (targets, done) = part_of(targets.into_iter().map(i64::cast_unsigned).collect(), page);
     let keys: Vec<i64> = targets.iter().map(|id| to_column(id.raw())).collect();

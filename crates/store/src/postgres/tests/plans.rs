@@ -14,7 +14,12 @@ pub(super) async fn plan_of(store: &PostgresStore, sql: &str) -> Vec<String> {
         "SELECT parameter_types::text[] FROM pg_prepared_statements WHERE name = 'looked_at'";
     let types: Vec<String> = client.query_one(types, &[]).await.unwrap().get(0);
     let values: Vec<String> = types.iter().zip(1..).map(value_of).collect();
-    let explain = format!("EXPLAIN EXECUTE looked_at ({})", values.join(", "));
+    let values = if values.is_empty() {
+        String::new()
+    } else {
+        format!("({})", values.join(", "))
+    };
+    let explain = format!("EXPLAIN EXECUTE looked_at {values}");
     let rows = client.query(&explain, &[]).await.unwrap();
     let end = link.batch("DEALLOCATE looked_at; RESET plan_cache_mode");
     end.await.unwrap();

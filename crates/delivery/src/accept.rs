@@ -147,6 +147,7 @@ impl Handle {
         if self.0.stopping() {
             return Err(Refused::Stopping);
         }
+        self.0.store.may_accept()?;
         let (event_type, channels) = (&draft.event_type, &draft.channels);
         let mut routed = self.route(app.id, whom, event_type, channels).await?;
         let letter = self.letter(app, draft);
@@ -244,8 +245,9 @@ impl Handle {
         let message = letter.message.clone();
         let bytes = message.payload.as_ref().map_or(0, Bytes::len);
         let due = self.0.clock.steady();
-        let Admission { fresh, stored } = self.0.admit(due, message.id, bytes, &routed.targets);
-        let (ticket, answer) = self.0.waiters.join();
+        let admitted = self.0.admit(due, message.id, bytes, &routed.targets);
+        let (Admission { fresh, stored }, generation) = admitted;
+        let (ticket, answer) = self.0.waiters.join(generation);
         let accept = Accept {
             message,
             fresh,

@@ -8,29 +8,36 @@ use ringbolt_model::Attempt;
 use ringbolt_store::{Outcome, Settled, Write};
 use tracing::error;
 
+use crate::mind::Actions;
 use crate::shared::Shared;
 use crate::transport::Tried;
 
 impl Shared {
     /// Makes an attempt, and then those that its end allows to start, one after the other; further
     /// ones get tasks of their own.
-    pub(crate) async fn attempts(self: Arc<Self>, first: Start) {
+    pub(crate) async fn attempts(self: Arc<Self>, generation: u32, first: Start) {
         let mut next = Some(first);
         while let Some(start) = next.take() {
-            if self.soft.is_cancelled() {
+            if self.soft.is_cancelled() || generation != self.generation() {
                 return;
+            }
+            if !self.may_begin() {
+                return self.hold_back(generation, start);
             }
             let tried = self
                 .transport
                 .attempt(&start.message, start.delivery.endpoint)
                 .await;
-            next = self.finish(start, tried);
+            next = self.finish(generation, start, tried);
         }
     }
 
-    fn finish(self: &Arc<Self>, start: Start, tried: Tried) -> Option<Start> {
-        let (decision, actions) =
-            self.turn(|engine, now, out| engine.finished(now, start.delivery, tried.verdict, out));
+    /// What came of it. Nothing, if the delivery has become others' meanwhile: they will try it, too.
+    fn finish(self: &Arc<Self>, generation: u32, start: Start, tried: Tried) -> Option<Start> {
+        let finished = self.turn_of(generation, |engine, now, out| {
+            engine.finished(now, start.delivery, tried.verdict, out)
+        });
+        let (decision, actions) = finished?;
         self.metrics.finished(&tried, &decision);
         if tried.missing {
             let (this, endpoint) = (self.clone(), start.delivery.endpoint);
@@ -45,7 +52,7 @@ impl Shared {
 
     fn write(&self, start: &Start, tried: Tried, decision: Decision) {
         let attempt = Attempt {
-            id: self.ids.next(self.clock.now()),
+            id: self.new_id(),
             app: start.message.app,
             delivery: start.delivery,
             trigger: start.trigger,
@@ -72,18 +79,15 @@ impl Shared {
     }
 
     /// Does what the engine wants done, but for one start, which is given back.
-    fn one_of(self: &Arc<Self>, mut actions: Vec<Action>) -> Option<Start> {
-        let own = actions
+    fn one_of(self: &Arc<Self>, mut actions: Actions) -> Option<Start> {
+        let all = &mut actions.all;
+        let own = all
             .iter()
             .position(|action| matches!(action, Action::Start(_)));
-        let own = own.map(|index| actions.remove(index));
+        let own = own.map(|index| all.remove(index));
         self.perform(actions);
         match own {
-            Some(Action::Start(start)) if self.may_begin() => Some(start),
-            Some(Action::Start(start)) => {
-                self.begin(start);
-                None
-            }
+            Some(Action::Start(start)) => Some(start),
             _ => None,
         }
     }

@@ -25,6 +25,15 @@ impl Changes {
         tell();
     }
 
+    /// Notes that everything may have changed, and tells of it.
+    pub(crate) fn note_all<R>(&self, tell: impl FnOnce() -> R) -> R {
+        let mut counters = self.0.lock();
+        for counter in counters.iter_mut() {
+            *counter += 1;
+        }
+        tell()
+    }
+
     /// Reads, and tells what was found; if a change came between, it reads again.
     pub(crate) async fn tell_last<T, R, F: Future<Output = T>>(
         &self,

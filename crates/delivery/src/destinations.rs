@@ -98,11 +98,15 @@ impl Cache {
     fn keep(&mut self, endpoint: EndpointId, prepared: Arc<Prepared>) {
         self.remove(endpoint);
         if self.prepared.len() >= MOST || self.bytes + prepared.bytes > MOST_BYTES {
-            self.prepared.clear();
-            self.bytes = 0;
+            self.clear();
         }
         self.bytes += prepared.bytes;
         self.prepared.insert(endpoint, prepared);
+    }
+
+    fn clear(&mut self) {
+        self.prepared.clear();
+        self.bytes = 0;
     }
 
     fn remove(&mut self, endpoint: EndpointId) {
@@ -158,6 +162,13 @@ impl Destinations {
         let mut cache = self.cache.lock();
         cache.changes += 1;
         cache.remove(endpoint);
+    }
+
+    /// Anything may have changed.
+    pub(crate) fn forget_all(&self) {
+        let mut cache = self.cache.lock();
+        cache.changes += 1;
+        cache.clear();
     }
 }
 

@@ -7,6 +7,7 @@ use ringbolt_model::{AppId, Application, Endpoint, EndpointId, Timestamp};
 use ringbolt_net::{Refusal, TargetError};
 use ringbolt_store::{AppRef, Health, Store, StoreError};
 
+use crate::news::KeyNews;
 use crate::routing::{Effort, Routes};
 use crate::shared::Shared;
 use crate::workers::WorkerView;
@@ -76,6 +77,8 @@ pub struct Status {
     pub paused: bool,
     /// Whether it is stopping.
     pub stopping: bool,
+    /// Whether this node's lease holds: while it does not, nothing is sent or accepted.
+    pub lease_held: bool,
 }
 
 impl Handle {
@@ -173,7 +176,7 @@ impl Handle {
     /// A new id; those of every kind come from here.
     #[must_use]
     pub fn new_id<I: From<u64>>(&self) -> I {
-        self.0.ids.next(self.0.clock.now())
+        self.0.new_id()
     }
 
     /// The time of day.
@@ -209,7 +212,15 @@ impl Handle {
             unwritten: self.0.unwritten.load(Relaxed),
             paused: self.0.look(ringbolt_engine::Engine::is_paused),
             stopping: self.0.stopping(),
+            lease_held: self.0.store.may_send(),
         }
+    }
+
+    /// Who is told when another node has changed API keys: it forgets what it knows of one, or of all.
+    /// Set once.
+    pub fn hear_of_keys(&self, ear: impl Fn(KeyNews) + Send + Sync + 'static) {
+        let first = self.0.key_ear.set(Box::new(ear)).is_ok();
+        debug_assert!(first, "news of keys are told to one");
     }
 
     /// Notes what a background worker is doing that others than the machine run, for operators.

@@ -112,6 +112,10 @@ impl Transport for HttpTransport {
         self.destinations.forget(endpoint);
     }
 
+    fn forget_all(&self) {
+        self.destinations.forget_all();
+    }
+
     fn sweep(&self) {
         self.client.sweep(tokio::time::Instant::now());
     }

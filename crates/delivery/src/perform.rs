@@ -11,6 +11,7 @@ use ringbolt_store::{AppRef, Spill, StoreError, Write};
 use tracing::{error, info, warn};
 
 use crate::driver::stopped_within;
+use crate::mind::{Actions, HeldBack};
 use crate::shared::{Shared, target};
 
 /// When an endpoint that could not be read is asked for again.
@@ -21,46 +22,54 @@ const MOST_UNWRITTEN: usize = 16_384;
 
 impl Shared {
     /// Does what the engine wants done.
-    pub(crate) fn perform(self: &Arc<Self>, actions: Vec<Action>) {
-        for action in actions {
+    pub(crate) fn perform(self: &Arc<Self>, actions: Actions) {
+        let Actions { generation, all } = actions;
+        for action in all {
             match action {
-                Action::Start(start) => self.begin(start),
-                other => self.perform_rare(other),
+                Action::Start(start) => self.begin(generation, start),
+                other => self.perform_rare(generation, other),
             }
         }
     }
 
-    /// Begins an attempt in a task of its own, unless the store is behind.
-    pub(crate) fn begin(self: &Arc<Self>, start: Start) {
+    /// Begins an attempt in a task of its own, unless it has to wait.
+    pub(crate) fn begin(self: &Arc<Self>, generation: u32, start: Start) {
         if self.soft.is_cancelled() {
             return;
         }
-        if !self.may_begin() {
-            self.held_back.lock().push_back(start);
-            return;
+        if self.may_begin() {
+            self.tracker.spawn(self.clone().attempts(generation, start));
+        } else {
+            self.hold_back(generation, start);
         }
-        self.tracker.spawn(self.clone().attempts(start));
     }
 
-    /// Whether the store keeps up with the outcomes of attempts.
+    /// Keeps an attempt until it may begin; the driver will look.
+    pub(crate) fn hold_back(&self, generation: u32, start: Start) {
+        let held = HeldBack { generation, start };
+        self.held_back.lock().push_back(held);
+        self.wake.notify_one();
+    }
+
+    /// Whether the store keeps up with the outcomes of attempts, and what this node has is its own.
     pub(crate) fn may_begin(&self) -> bool {
-        self.unwritten.load(Relaxed) < MOST_UNWRITTEN
+        self.unwritten.load(Relaxed) < MOST_UNWRITTEN && self.store.may_send()
     }
 
-    /// Begins what had been held back, as far as the store has caught up.
+    /// Begins what had been held back, as far as it may.
     pub(crate) fn begin_held_back(self: &Arc<Self>) {
         while self.may_begin() {
-            let Some(start) = self.held_back.lock().pop_front() else {
+            let Some(HeldBack { generation, start }) = self.held_back.lock().pop_front() else {
                 return;
             };
-            self.begin(start);
+            self.begin(generation, start);
         }
     }
 
-    fn perform_rare(self: &Arc<Self>, action: Action) {
+    fn perform_rare(self: &Arc<Self>, generation: u32, action: Action) {
         let this = self.clone();
         match action {
-            Action::Start(start) => self.begin(start),
+            Action::Start(start) => self.begin(generation, start),
             Action::Load {
                 endpoint,
                 limit,
@@ -68,7 +77,7 @@ impl Shared {
                 ..
             } => {
                 self.tracker
-                    .spawn(async move { this.load(endpoint, limit, bytes).await });
+                    .spawn(async move { this.load(generation, endpoint, limit, bytes).await });
             }
             // Rows of a deleted endpoint count as cancelled, so both end the open mark alike.
             Action::Spill { deliveries } | Action::Cancel { deliveries } => self.spill(deliveries),
@@ -105,7 +114,7 @@ impl Shared {
         }
     }
 
-    fn spill(&self, deliveries: Vec<DeliveryKey>) {
+    pub(crate) fn spill(&self, deliveries: Vec<DeliveryKey>) {
         let (due, trigger) = (self.clock.steady(), Trigger::Scheduled);
         let spill = Spill {
             deliveries,
@@ -117,7 +126,13 @@ impl Shared {
         }
     }
 
-    async fn load(self: Arc<Self>, endpoint: EndpointId, limit: usize, bytes: usize) {
+    async fn load(
+        self: Arc<Self>,
+        generation: u32,
+        endpoint: EndpointId,
+        limit: usize,
+        bytes: usize,
+    ) {
         if self.soft.is_cancelled() {
             return;
         }
@@ -139,7 +154,7 @@ impl Shared {
                 Input::LoadFailed { endpoint }
             }
         };
-        self.tell(input);
+        self.tell_of(generation, input);
     }
 
     async fn disable(self: Arc<Self>, app: AppId, endpoint: EndpointId, reason: DisableReason) {
@@ -210,7 +225,7 @@ impl Shared {
 
     /// Tells the engine the rate of an application, unless it knows it.
     pub(crate) async fn know_rate(self: &Arc<Self>, app: AppId) -> Result<(), StoreError> {
-        if self.rated.lock().contains(&app) {
+        if self.rated.lock().contains_key(&app) {
             return Ok(());
         }
         self.tell_rate(app).await

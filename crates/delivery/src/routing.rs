@@ -234,6 +234,11 @@ impl Routing {
         self.cache.write().outdated(app, version);
     }
 
+    /// Anything may have changed.
+    pub(crate) fn forget_all(&self) {
+        self.cache.write().forget_all();
+    }
+
     /// An application was created or changed.
     pub(crate) fn application_changed(&self, app: AppId) {
         self.cache.write().application_changed(app);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringbolt_engine::Engine;
 use ringbolt_model::{Clock, IdMaker, SignatureHeaders};
 use ringbolt_net::{Client, ClientSettings, SettingsError, Target, TargetPolicy};
 use ringbolt_store::{Store, StoreError};
@@ -12,6 +11,7 @@ use crate::destinations::Destinations;
 use crate::driver::{self, Driver, Inherited};
 use crate::handle::{Handle, UrlRefused};
 use crate::http::HttpTransport;
+use crate::mind::Mind;
 use crate::routing::Routing;
 use crate::shared::{GuardedUrl, Parts, Shared};
 use crate::transport::Transport;
@@ -23,8 +23,6 @@ pub struct DriverSettings {
     pub engine: ringbolt_engine::Settings,
     /// Decides the jitter of retries.
     pub seed: u64,
-    /// The number of this node, below 1,024, in ids.
-    pub node: u16,
     /// Bytes that the endpoints of applications in use may take in memory, for routing.
     pub routes_bytes: usize,
     /// How requests are made.
@@ -55,7 +53,7 @@ pub enum StartError {
     Client(#[from] SettingsError),
 }
 
-/// Starts the machine on a store that nobody else uses.
+/// Starts the machine on a store; whoever else uses it says so by its own [`ringbolt_store::Cluster`].
 ///
 /// # Errors
 /// [`StartError`]; nothing runs then.
@@ -90,10 +88,10 @@ pub async fn start_with(
     };
     let last = store.largest_id().await?;
     let shared = Arc::new(Shared::new(Parts {
-        ids: IdMaker::new(settings.node, last),
+        ids: IdMaker::new(store.slot(), last),
         routing: Routing::new(store.clone(), settings.routes_bytes),
         guard: guard(&settings.http),
-        engine: Engine::new(settings.engine, settings.seed),
+        mind: Mind::new(settings.engine, settings.seed),
         store,
         clock,
         transport,

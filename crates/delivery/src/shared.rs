@@ -1,11 +1,13 @@
 //! What the handle, the driver and every attempt share; and the engine behind its lock.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed,
+};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
-use ringbolt_engine::{Action, Admission, Engine, Input, LaneSettings, LaneState, Start, Target};
+use ringbolt_engine::{Action, Admission, Engine, Input, LaneSettings, LaneState, Target};
 use ringbolt_model::{AppId, Application, Clock, Endpoint, IdMaker, MessageId, Timestamp};
 use ringbolt_store::{Accept, Receipt, Store};
 use tokio::sync::Notify;
@@ -17,9 +19,11 @@ use crate::breaker_lines::BreakerLines;
 use crate::changes::Changes;
 use crate::message_lines::MessageLines;
 use crate::metrics::Metrics;
+use crate::mind::{Actions, HeldBack, Mind};
+use crate::news::{Inbox, KeyEar};
 use crate::routing::Routing;
 use crate::transport::Transport;
-use crate::waiters::Waiters;
+use crate::waiters::{self, Waiters};
 use crate::workers::Workers;
 
 /// Everything that is shared.
@@ -47,15 +51,21 @@ pub(crate) struct Shared {
     pub(crate) unwritten: AtomicUsize,
     /// Pending deliveries that have rows, as last counted.
     pub(crate) pending: AtomicU64,
-    /// Attempts that wait until the store has caught up.
-    pub(crate) held_back: Mutex<VecDeque<Start>>,
+    /// Attempts that wait until the store has caught up, and the lease holds.
+    pub(crate) held_back: Mutex<VecDeque<HeldBack>>,
     /// Whoever tells the engine of an application or an endpoint does it through this.
     pub(crate) changes: Changes,
-    /// Applications whose rate the engine knows.
-    pub(crate) rated: Mutex<HashSet<AppId>>,
+    /// Applications of which the engine knows whether they have a rate, and whether they do.
+    pub(crate) rated: Mutex<HashMap<AppId, bool>>,
+    /// What was heard of other nodes and is to be obeyed.
+    pub(crate) inbox: Inbox,
+    /// Who is told of keys that others have changed.
+    pub(crate) key_ear: OnceLock<KeyEar>,
     pub(crate) guard: GuardedUrl,
     pub(crate) stopping: AtomicBool,
-    engine: Mutex<Engine>,
+    mind: Mutex<Mind>,
+    /// Which engine it is. Changes under its lock only.
+    generation: AtomicU32,
 }
 
 /// Checks a URL that a user gives; see [`crate::Handle::check_url`].
@@ -69,7 +79,7 @@ pub(crate) struct Parts {
     pub(crate) routing: Routing,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) guard: GuardedUrl,
-    pub(crate) engine: Engine,
+    pub(crate) mind: Mind,
 }
 
 impl Shared {
@@ -95,9 +105,12 @@ impl Shared {
             held_back: Mutex::default(),
             changes: Changes::default(),
             rated: Mutex::default(),
+            inbox: Inbox::default(),
+            key_ear: OnceLock::new(),
             guard: parts.guard,
             stopping: AtomicBool::new(false),
-            engine: Mutex::new(parts.engine),
+            mind: Mutex::new(parts.mind),
+            generation: AtomicU32::new(0),
         }
     }
 
@@ -109,20 +122,54 @@ impl Shared {
     pub(crate) fn turn<T>(
         &self,
         turn: impl FnOnce(&mut Engine, Timestamp, &mut Vec<Action>) -> T,
-    ) -> (T, Vec<Action>) {
+    ) -> (T, Actions) {
         let now = self.clock.steady();
-        let mut actions = Vec::new();
-        let mut engine = self.engine.lock();
-        let result = turn(&mut engine, now, &mut actions);
-        let wake = engine.next_wake();
-        drop(engine);
+        let mut all = Vec::new();
+        let mut mind = self.mind.lock();
+        let result = turn(&mut mind.engine, now, &mut all);
+        let (wake, generation) = (mind.engine.next_wake(), self.generation());
+        drop(mind);
         self.wake_by(wake);
-        (result, actions)
+        (result, Actions { generation, all })
+    }
+
+    /// The same, unless another engine has taken the place of the one that is meant.
+    pub(crate) fn turn_of<T>(
+        &self,
+        generation: u32,
+        turn: impl FnOnce(&mut Engine, Timestamp, &mut Vec<Action>) -> T,
+    ) -> Option<(T, Actions)> {
+        let (result, actions) = self.turn(|engine, now, out| {
+            (generation == self.generation()).then(|| turn(engine, now, out))
+        });
+        Some((result?, actions))
+    }
+
+    /// Which engine it is. Certain only during a turn.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Relaxed)
+    }
+
+    /// Everything that is in memory is others' from now on: another engine begins with nothing.
+    pub(crate) fn disowned(&self) {
+        let before = self.changes.note_all(|| {
+            let mut mind = self.mind.lock();
+            self.generation.fetch_add(1, Relaxed);
+            self.rated.lock().clear();
+            self.held_back.lock().clear();
+            mind.renew()
+        });
+        drop(before);
+    }
+
+    /// A new id.
+    pub(crate) fn new_id<I: From<u64>>(&self) -> I {
+        self.ids.next_of(self.store.slot(), self.clock.now())
     }
 
     /// Looks at the engine without changing it.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
-        look(&self.engine.lock())
+        look(&self.mind.lock().engine)
     }
 
     fn wake_by(&self, moment: Option<Timestamp>) {
@@ -134,17 +181,17 @@ impl Shared {
         }
     }
 
-    /// Which of the targets go into memory. Needs no actions: admitting starts nothing.
+    /// Which of the targets go into memory, and of which engine. Needs no actions: admitting starts nothing.
     pub(crate) fn admit(
         &self,
         now: Timestamp,
         message: MessageId,
         payload_bytes: usize,
         targets: &[Target],
-    ) -> Admission {
-        self.engine
-            .lock()
-            .admit(now, message, payload_bytes, targets)
+    ) -> (Admission, u32) {
+        let mut mind = self.mind.lock();
+        let admission = mind.engine.admit(now, message, payload_bytes, targets);
+        (admission, self.generation())
     }
 
     /// Whether a message for these targets had better wait a little: those of many lanes fill the memory,
@@ -153,15 +200,14 @@ impl Shared {
         if targets.is_empty() {
             return false;
         }
-        let engine = self.engine.lock();
+        let mind = self.mind.lock();
+        let engine = &mind.engine;
         let pressure = engine.pressure();
         if targets.len() > LOOKED_AT {
             return pressure.flowing > pressure.most_deliveries / 2;
         }
         pressure.flowing > pressure.most_deliveries / 8 * 7
-            || targets
-                .iter()
-                .any(|target| lane_is_crowded(&engine, target))
+            || targets.iter().any(|target| lane_is_crowded(engine, target))
     }
 
     /// Gives back what an accept had reserved.
@@ -171,7 +217,17 @@ impl Shared {
             fresh: accept.fresh.clone(),
             stored: accept.stored.clone(),
         };
-        self.tell(input);
+        self.tell_of(waiters::generation(accept.ticket), input);
+    }
+
+    /// Tells an engine something, and does what it wants, unless another has taken its place.
+    pub(crate) fn tell_of(self: &Arc<Self>, generation: u32, input: Input) {
+        let told = self.turn_of(generation, |engine, now, out| {
+            engine.handle(now, input, out)
+        });
+        if let Some(((), actions)) = told {
+            self.perform(actions);
+        }
     }
 
     /// Tells the engine something, and does what it wants.
@@ -182,8 +238,9 @@ impl Shared {
 
     /// Tells the engine the rate of an application.
     pub(crate) fn rate(self: &Arc<Self>, app: &Application) {
-        let new = self.rated.lock().insert(app.id);
-        if new && app.throttle_rate.is_none() {
+        let has_one = app.throttle_rate.is_some();
+        let had_one = self.rated.lock().insert(app.id, has_one);
+        if !has_one && had_one != Some(true) {
             return;
         }
         let (app, rate) = (app.id, app.throttle_rate);

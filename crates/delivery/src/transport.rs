@@ -19,6 +19,9 @@ pub trait Transport: Send + Sync {
     /// The endpoint changed or is gone: what is remembered about it is out of date.
     fn forget(&self, endpoint: EndpointId);
 
+    /// The same of every endpoint.
+    fn forget_all(&self);
+
     /// Closes what has been idle too long. Called every few seconds.
     fn sweep(&self);
 }

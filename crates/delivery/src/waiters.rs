@@ -21,8 +21,9 @@ impl<T> Default for Waiters<T> {
 }
 
 impl<T> Waiters<T> {
-    /// A ticket, and where its answer will arrive.
-    pub(crate) fn join(&self) -> (u64, oneshot::Receiver<T>) {
+    /// A ticket, and where its answer will arrive. The ticket says which generation of the engine knows of
+    /// the request.
+    pub(crate) fn join(&self, generation: u32) -> (u64, oneshot::Receiver<T>) {
         let (sender, receiver) = oneshot::channel();
         let mut slots = self.0.lock();
         let ticket = match slots.free.pop() {
@@ -33,19 +34,30 @@ impl<T> Waiters<T> {
             }
         };
         slots.slots[ticket] = Some(sender);
-        (ticket as u64, receiver)
+        (
+            u64::from(generation) << GENERATION_SHIFT | ticket as u64,
+            receiver,
+        )
     }
 
     /// Answers a ticket; the one who waited may have gone.
     pub(crate) fn answer(&self, ticket: u64, answer: T) {
         let mut slots = self.0.lock();
-        let ticket = ticket as usize;
+        let ticket = (ticket & ((1 << GENERATION_SHIFT) - 1)) as usize;
         if let Some(sender) = slots.slots.get_mut(ticket).and_then(Option::take) {
             slots.free.push(ticket);
             drop(slots);
             let _gone = sender.send(answer);
         }
     }
+}
+
+/// The lower bits of a ticket are its place, the upper ones its generation.
+const GENERATION_SHIFT: u32 = 32;
+
+/// The generation of the engine that a ticket's request belongs to.
+pub(crate) const fn generation(ticket: u64) -> u32 {
+    (ticket >> GENERATION_SHIFT) as u32
 }
 
 #[cfg(test)]
@@ -55,11 +67,12 @@ mod tests {
     #[test]
     fn each_ticket_gets_its_own_answer_and_is_used_again() {
         let waiters = Waiters::default();
-        let (a, mut first) = waiters.join();
-        let (b, mut second) = waiters.join();
+        let (a, mut first) = waiters.join(0);
+        let (b, mut second) = waiters.join(7);
+        assert_eq!((generation(a), generation(b)), (0, 7));
         waiters.answer(b, "b");
         waiters.answer(a, "a");
         assert_eq!((first.try_recv(), second.try_recv()), (Ok("a"), Ok("b")));
-        assert!(waiters.join().0 < 2);
+        assert!(waiters.join(0).0 < 2);
     }
 }

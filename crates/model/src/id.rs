@@ -45,9 +45,17 @@ impl IdMaker {
 
     /// The next id: from `now`, or just above the last one if the clock has not moved on.
     pub fn next<I: From<u64>>(&self, now: Timestamp) -> I {
-        let earliest = at_millisecond(now) | self.node;
-        let step =
-            |last: u64| earliest.max(((last >> COUNTER_SHIFT) + 1) << COUNTER_SHIFT | self.node);
+        self.make(self.node, now)
+    }
+
+    /// The same of a node that may have got another number.
+    pub fn next_of<I: From<u64>>(&self, node: u16, now: Timestamp) -> I {
+        self.make(u64::from(node % NODES), now)
+    }
+
+    fn make<I: From<u64>>(&self, node: u64, now: Timestamp) -> I {
+        let earliest = at_millisecond(now) | node;
+        let step = |last: u64| earliest.max(((last >> COUNTER_SHIFT) + 1) << COUNTER_SHIFT | node);
         let update = |last| Some(step(last));
         match self.last.fetch_update(Relaxed, Relaxed, update) {
             Ok(previous) | Err(previous) => I::from(step(previous)),
@@ -221,6 +229,16 @@ mod tests {
         let late: MessageId = maker.next(Timestamp::from_micros(1_800_000_000_000_000));
         let early: MessageId = maker.next(Timestamp::from_micros(1_700_000_000_000_000));
         assert!(early > late);
+    }
+
+    #[test]
+    fn a_node_that_gets_another_number_makes_larger_ids_all_the_same() {
+        let maker = IdMaker::new(900, 0);
+        let now = Timestamp::from_micros(1_800_000_000_000_000);
+        let before: MessageId = maker.next(now);
+        let after: MessageId = maker.next_of(3, now);
+        assert!(after > before);
+        assert_eq!(after.raw() & 1023, 3);
     }
 
     proptest! {

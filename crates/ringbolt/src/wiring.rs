@@ -71,8 +71,6 @@ pub(crate) fn driver(config: &Config) -> anyhow::Result<DriverSettings> {
     Ok(DriverSettings {
         engine: engine(config),
         seed: u64::from_ne_bytes(seed),
-        // One server has a SQLite file to itself, so there is one node.
-        node: 0,
         routes_bytes: size(config.delivery.max_routes_bytes),
         http: http(config)?,
     })

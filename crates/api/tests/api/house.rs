@@ -136,7 +136,6 @@ impl House {
         let mut settings = DriverSettings {
             engine: Default::default(),
             seed: 1,
-            node: 0,
             routes_bytes: usize::MAX,
             http: HttpSettings {
                 policy: TargetPolicy::beside(&guard),

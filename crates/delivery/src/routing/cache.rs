@@ -297,6 +297,14 @@ impl Cache {
         }
     }
 
+    /// Everything is to be read again.
+    pub(super) fn forget_all(&mut self) {
+        let all: Vec<AppId> = self.by_app.keys().copied().collect();
+        for app in all {
+            self.application_deleted(app);
+        }
+    }
+
     /// An endpoint is another than it was, new or gone.
     pub(super) fn endpoint_changed(&mut self, app: AppId, endpoint: EndpointId) {
         let Some(slot) = self.by_app.get_mut(&app) else {

@@ -160,6 +160,20 @@ fn routes_that_are_refused_while_changes_of_them_are_read_are_read_whole() {
     assert!(cache.begin(1.into()).all);
 }
 
+#[test]
+fn when_anything_may_have_changed_nothing_is_fresh_any_more() {
+    let mut cache = cache();
+    let reader = cache.reader(1.into());
+    cache.begin(1.into());
+    cache.forget_all();
+    let read = Read::Changes(None, Vec::new());
+    cache.keep(1.into(), |before| read.over(before));
+    assert!(cache.fresh(&by_id()).is_none(), "it was being read");
+    drop(reader);
+    cache.forget_all();
+    assert_eq!(cache.bytes(), 0);
+}
+
 /// An endpoint with as many event types as there may be, each with as long a name, and none of them shared.
 fn wordy(id: u64) -> Endpoint {
     let name = |n| format!("{id:0>100}.{n:0>100}").parse().unwrap();

@@ -21,7 +21,9 @@ use ringbolt_signatures::Secret;
 use ringbolt_store::{
     EndpointRef, IdempotencyKey, NewEndpoint, SqliteSettings, SqliteStore, Store,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::pretended::Pretended;
 
 /// A clock that starts at a known moment and runs with the runtime's.
 struct TestClock(tokio::time::Instant);
@@ -37,8 +39,10 @@ impl Clock for TestClock {
 }
 
 /// What arrived where, and how many tries of each endpoint fail first.
-#[derive(Default)]
 pub(crate) struct Script {
+    /// Whoever closes it keeps tries from ending.
+    pub(crate) gate: Semaphore,
+    pub(crate) begun: AtomicU64,
     arrived: Mutex<Vec<(EndpointId, MessageId)>>,
     failures: Mutex<HashMap<EndpointId, u32>>,
     pub(crate) tries: AtomicU64,
@@ -46,6 +50,22 @@ pub(crate) struct Script {
 }
 
 impl Script {
+    fn new() -> Self {
+        Self {
+            gate: Semaphore::new(OPEN),
+            begun: AtomicU64::new(0),
+            arrived: Mutex::default(),
+            failures: Mutex::default(),
+            tries: AtomicU64::new(0),
+            tried: Notify::new(),
+        }
+    }
+
+    /// Tries that begin do not end until as many are let go.
+    pub(crate) fn close_gate(&self) {
+        self.gate.forget_permits(OPEN);
+    }
+
     /// So many tries of an endpoint fail before one succeeds.
     pub(crate) fn fail(&self, endpoint: EndpointId, tries: u32) {
         self.failures.lock().insert(endpoint, tries);
@@ -68,9 +88,15 @@ impl Script {
     }
 }
 
+/// As many tries as there are in a test, and more.
+const OPEN: usize = 1 << 20;
+
 #[async_trait]
 impl Transport for Script {
     async fn attempt(&self, message: &Message, endpoint: EndpointId) -> Tried {
+        self.begun.fetch_add(1, Relaxed);
+        self.tried.notify_waiters();
+        self.gate.acquire().await.expect("it is open").forget();
         let took = Duration::from_millis(1);
         let mut failures = self.failures.lock();
         let left = failures.entry(endpoint).or_default();
@@ -106,12 +132,15 @@ impl Transport for Script {
 
     fn forget(&self, _endpoint: EndpointId) {}
 
+    fn forget_all(&self) {}
+
     fn sweep(&self) {}
 }
 
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
     store: Arc<SqliteStore>,
+    pub(crate) others: Arc<Pretended>,
     pub(crate) script: Arc<Script>,
     pub(crate) handle: Handle,
     driver: Driver,
@@ -127,7 +156,7 @@ impl Machine {
         let path = folder.path().join("ringbolt.db");
         let settings = SqliteSettings::new(path, vec![[7; 32]], clock.clone());
         let store = Arc::new(SqliteStore::open(settings).expect("the store opens"));
-        let script = Arc::new(Script::default());
+        let script = Arc::new(Script::new());
         // Longer than it takes a breaker to open, after which no try is used up.
         let schedule = ["10ms"; 12].join(",").parse().expect("a schedule");
         let settings = DriverSettings {
@@ -136,7 +165,6 @@ impl Machine {
                 ..Settings::default()
             },
             seed: 1,
-            node: 0,
             routes_bytes: usize::MAX,
             http: HttpSettings {
                 client: ClientSettings::default(),
@@ -146,13 +174,15 @@ impl Machine {
             },
         };
         let way_out: Arc<dyn Transport> = script.clone();
-        let shared: Arc<dyn Store> = store.clone();
+        let others = Arc::new(Pretended::over(store.clone()));
+        let shared: Arc<dyn Store> = others.clone();
         let (handle, driver) = start_with(settings, shared, clock, way_out)
             .await
             .expect("starts");
         Self {
             folder,
             store,
+            others,
             script,
             handle,
             driver,
@@ -163,6 +193,7 @@ impl Machine {
     pub(crate) async fn again(self) -> Self {
         self.driver.stop(Duration::from_secs(60)).await;
         drop(self.handle);
+        drop(self.others);
         self.store.close();
         drop(self.store);
         Self::on(self.folder).await
@@ -186,6 +217,30 @@ impl Machine {
     }
 
     pub(crate) async fn endpoint(&self, app: AppId) -> EndpointId {
+        let endpoint = self.add_endpoint(app).await;
+        self.handle.endpoint_changed(&endpoint);
+        endpoint.id
+    }
+
+    /// An endpoint as it is stored.
+    pub(crate) async fn stored(&self, app: AppId, endpoint: EndpointId) -> Endpoint {
+        let found = self.handle.store().endpoint(app, EndpointRef::Id(endpoint));
+        found.await.expect("it is there")
+    }
+
+    /// Waits until nothing is in the engine's memory.
+    pub(crate) async fn held_nothing(&self) {
+        let waited = async {
+            while self.handle.status().lanes.deliveries > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(120), waited).await;
+        assert!(waited.is_ok(), "something stays in memory");
+    }
+
+    /// Another node adds an endpoint: this one is told nothing.
+    pub(crate) async fn add_endpoint(&self, app: AppId) -> Endpoint {
         let endpoint = Endpoint::new(self.handle.new_id(), app, "https://example.com/");
         let secrets = EndpointSecrets {
             current: Secret::symmetric_from([1; 24]),
@@ -202,8 +257,7 @@ impl Machine {
             .create_endpoint(new)
             .await
             .expect("created");
-        self.handle.endpoint_changed(&endpoint);
-        endpoint.id
+        endpoint
     }
 
     pub(crate) async fn subscribe(&self, app: AppId, endpoint: EndpointId, wanted: &'static str) {

@@ -1,6 +1,8 @@
 //! Promises of the driver.
 
 mod machine;
+mod nodes;
+mod pretended;
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -1,6 +1,6 @@
 //! Views: what operators, metrics and the accepting side are told.
 
-use ringbolt_model::{EndpointId, Timestamp};
+use ringbolt_model::{AppId, EndpointId, Timestamp};
 
 use super::Engine;
 use crate::lane::rows::Intake;
@@ -30,6 +30,13 @@ impl Engine {
             } += 1;
         }
         snapshot
+    }
+
+    /// The endpoints of the lanes that it knows, each with its application.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<(EndpointId, AppId)> {
+        let lanes = self.lanes.iter().flatten();
+        lanes.map(|lane| (lane.endpoint, lane.app)).collect()
     }
 
     /// One lane; `None` if nothing is going on there.

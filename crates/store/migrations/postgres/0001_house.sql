@@ -182,13 +182,16 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (owner, endpoint_id, next_at, message_id);
 CREATE INDEX delivery_by_message ON delivery (message_id, endpoint_id);
 
--- Messages with deliveries that a node holds in memory.
-CREATE TABLE open_message (
-    app_id bigint NOT NULL,
-    id     bigint NOT NULL,
-    owner  bigint NOT NULL,
-    PRIMARY KEY (app_id, id)
+-- Messages with deliveries that a node holds in memory: those of one transaction share a row, which goes with the last of them.
+CREATE TABLE open_batch (
+    owner       bigint NOT NULL,
+    batch       bigint NOT NULL,
+    app_ids     bigint[] NOT NULL,
+    message_ids bigint[] NOT NULL,
+    PRIMARY KEY (owner, batch)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0);
+CREATE VIEW open_message AS
+    SELECT w.app_id, w.id, b.owner FROM open_batch b CROSS JOIN LATERAL unnest(b.app_ids, b.message_ids) AS w(app_id, id);
 
 -- A node is one start of a server. Its lease is on the database's clock; its incarnation is the fencing number.
 CREATE SEQUENCE incarnation;
@@ -207,11 +210,13 @@ CREATE TABLE node (
 ) WITH (fillfactor = 50);
 CREATE UNIQUE INDEX node_slot ON node (slot) WHERE alive;
 
--- The last transaction of each connection that writes the hot path: after a commit whose outcome is unknown it is looked up here.
+-- The connections of a node that write the hot path: each proves the lease by its own row, which whoever takes over ends as well.
+-- Its last transaction is looked up here after a commit whose outcome is unknown.
 CREATE TABLE writer (
     incarnation bigint NOT NULL,
     number      smallint NOT NULL,
-    batch       bigint NOT NULL,
+    alive       boolean NOT NULL DEFAULT true,
+    batch       bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (incarnation, number)
 ) WITH (fillfactor = 20);
 

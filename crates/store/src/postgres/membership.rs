@@ -74,7 +74,7 @@ impl Membership {
             }
         };
         for writer in 0..WRITERS {
-            let sql = "INSERT INTO writer (incarnation, number, batch) VALUES ($1, $2, 0)";
+            let sql = "INSERT INTO writer (incarnation, number) VALUES ($1, $2)";
             link.run(sql, params![joined.incarnation, writer]).await?;
         }
         let now = Timestamp::from_micros(joined.now);

@@ -27,7 +27,7 @@ const RECORD: &str = "CREATE TABLE IF NOT EXISTS migration (
 )";
 
 /// Held while the schema is changed; `RBol`.
-const LOCK: i64 = 0x5242_6f6c;
+const LOCK: i32 = 0x5242_6f6c;
 
 /// The oldest PostgreSQL that works, as it numbers itself.
 const OLDEST: i32 = 140_000;
@@ -70,8 +70,11 @@ async fn check_version(link: Link<'_>) -> Result<(), PostgresOpenError> {
 }
 
 async fn apply_missing(link: Link<'_>) -> Result<Vec<Missing>, PostgresOpenError> {
-    link.run("SELECT pg_advisory_xact_lock($1)", params![LOCK])
-        .await?;
+    link.run(
+        "SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))",
+        params![LOCK],
+    )
+    .await?;
     link.batch(RECORD).await?;
     let applied = applied(link).await?;
     let steps = steps_to_apply(&applied)?;

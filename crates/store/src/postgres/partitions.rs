@@ -16,8 +16,8 @@ pub(super) const BY_ID: [&str; 3] = ["message", "finished_delivery", "attempt"];
 const DAY: i64 = 86_400;
 /// How many days are made ahead.
 const AHEAD: i64 = 2;
-/// Held while partitions are made or dropped: `RBday`.
-const LOCK: i64 = 0x52_4264_6179;
+/// Held while partitions are made or dropped: `Rday`.
+const LOCK: i32 = 0x5264_6179;
 
 /// The day of a moment, counted from 1970.
 pub(super) fn day_of(moment: Timestamp) -> i64 {
@@ -35,11 +35,6 @@ pub(super) fn ids_of(day: i64) -> (i64, i64) {
 pub(super) struct Days(Mutex<BTreeSet<i64>>);
 
 impl Days {
-    /// Whether partitions may have to be made before something of this moment is written.
-    pub(super) fn lacks(&self, moment: Timestamp) -> bool {
-        !self.0.lock().contains(&day_of(moment))
-    }
-
     /// Makes the partitions for a moment and the days after it. What has none goes into the partition for the
     /// rest, so nothing waits for this.
     pub(super) async fn make(&self, link: Link<'_>, moment: Timestamp) -> Result<(), Fault> {
@@ -71,7 +66,9 @@ pub(super) fn name_of(table: &str, day: i64) -> String {
 
 async fn make_day(link: Link<'_>, day: i64) -> Result<(), Fault> {
     let mut sql = String::from("BEGIN; SET LOCAL lock_timeout = '1s';");
-    sql.push_str(&format!("SELECT pg_advisory_xact_lock({LOCK});"));
+    sql.push_str(&format!(
+        "SELECT pg_advisory_xact_lock({LOCK}, hashtext(current_schema()));"
+    ));
     let (first, end) = ids_of(day);
     for table in BY_ID {
         sql.push_str(&made(table, day, first, end, ""));
@@ -102,9 +99,12 @@ fn made(table: &str, day: i64, first: i64, end: i64, with: &str) -> String {
 
 /// Waits for whoever makes or drops partitions, and keeps others from it until the transaction ends.
 pub(super) async fn lock(link: Link<'_>) -> Result<(), Fault> {
-    link.run("SELECT pg_advisory_xact_lock($1)", params![LOCK])
-        .await
-        .map(drop)
+    link.run(
+        "SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))",
+        params![LOCK],
+    )
+    .await
+    .map(drop)
 }
 
 /// How long something of the day before is still expected.

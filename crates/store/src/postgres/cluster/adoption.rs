@@ -14,8 +14,8 @@ use crate::postgres::membership::micros;
 
 /// A lease that lapsed so long ago is nobody's any more, whatever the database went through.
 const LONG: Duration = Duration::from_secs(60);
-/// How many marks one transaction takes.
-const MARKS_AT_ONCE: i64 = 500;
+/// How many marks one transaction takes; each is of a transaction in which messages were accepted.
+const MARKS_AT_ONCE: i64 = 8;
 /// Of how many lanes one transaction takes rows, and how many of each: at first a few of every lane, so that all begin; then more.
 const FIRST: (i64, i64) = (200, 5);
 const THEN: (i64, i64) = (20, 50);
@@ -24,25 +24,26 @@ const THEN: (i64, i64) = (20, 50);
 const LAPSED: &str = "SELECT incarnation FROM node WHERE alive AND incarnation <> $1 \
     AND lease_until < now() - $2 * interval '1 microsecond' ORDER BY incarnation";
 
-/// Locks a node's row against all its transactions, waits for those under way, and ends it.
+/// Locks a node's rows against all its transactions, waits for those under way, and ends it.
 const FENCE: &str = "WITH lapsed AS (SELECT incarnation FROM node WHERE incarnation = $1 AND alive \
-        AND lease_until < now() FOR UPDATE) \
-    UPDATE node n SET alive = false FROM lapsed l WHERE n.incarnation = l.incarnation";
+        AND lease_until < now() FOR UPDATE), \
+    ended AS (UPDATE node n SET alive = false FROM lapsed l WHERE n.incarnation = l.incarnation) \
+    UPDATE writer w SET alive = false FROM lapsed l WHERE w.incarnation = l.incarnation";
 
 /// Marks become rows of this node: targets, less those that have ended, less those that have rows.
-const MARKS: &str = "WITH page AS (SELECT app_id, id FROM open_message \
-            WHERE owner = $1 AND (app_id, id) > ($2, $3) ORDER BY app_id, id LIMIT $4 FOR UPDATE SKIP LOCKED), \
-        gone AS (DELETE FROM open_message o USING page p WHERE o.app_id = p.app_id AND o.id = p.id \
-            RETURNING o.app_id, o.id), \
+const MARKS: &str = "WITH page AS (SELECT batch FROM open_batch WHERE owner = $1 AND batch > $2 \
+            ORDER BY batch LIMIT $3 FOR UPDATE SKIP LOCKED), \
+        gone AS (DELETE FROM open_batch o USING page p WHERE o.owner = $1 AND o.batch = p.batch \
+            RETURNING o.batch, o.app_ids, o.message_ids), \
         rows AS (INSERT INTO delivery (app_id, endpoint_id, message_id, owner, next_at, attempts, manual) \
-            SELECT m.app_id, e.id, m.id, $5, $6, 0, false \
-            FROM gone g JOIN message m ON m.app_id = g.app_id AND m.id = g.id \
+            SELECT m.app_id, e.id, m.id, $4, $5, 0, false \
+            FROM gone g CROSS JOIN LATERAL unnest(g.app_ids, g.message_ids) AS w(app_id, id) \
+            JOIN message m ON m.app_id = w.app_id AND m.id = w.id \
             CROSS JOIN LATERAL unnest(m.targets) AS t(endpoint_id) JOIN endpoint e ON e.id = t.endpoint_id \
             WHERE NOT EXISTS (SELECT 1 FROM finished_delivery f WHERE f.app_id = m.app_id \
                 AND f.endpoint_id = t.endpoint_id AND f.message_id = m.id) \
             ON CONFLICT DO NOTHING RETURNING endpoint_id) \
-    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM rows), \
-        (SELECT max(app_id) FROM gone), (SELECT max(id) FROM gone WHERE app_id = (SELECT max(app_id) FROM gone)), \
+    SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM rows), (SELECT max(batch) FROM gone), \
         ARRAY(SELECT DISTINCT endpoint_id FROM rows)";
 
 /// The earliest rows of some lanes become this node's, a step down the index for each lane.
@@ -74,7 +75,7 @@ pub(in crate::postgres) struct Taken {
 /// Where the walk through a dead node's belongings is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Walk {
-    mark: (i64, i64),
+    mark: i64,
     marks_done: bool,
     lane: i64,
     /// Whether every lane has begun.
@@ -86,7 +87,7 @@ pub(super) struct Walk {
 impl Default for Walk {
     fn default() -> Self {
         Self {
-            mark: (i64::MIN, i64::MIN),
+            mark: i64::MIN,
             marks_done: false,
             lane: i64::MIN,
             begun: false,
@@ -174,7 +175,7 @@ impl Peers {
         let sql = "WITH forgotten AS (DELETE FROM node n WHERE n.incarnation = $1 AND NOT n.alive \
                 AND n.lease_until < now() - interval '2 minutes' \
                 AND NOT EXISTS (SELECT 1 FROM delivery WHERE owner = $1) \
-                AND NOT EXISTS (SELECT 1 FROM open_message WHERE owner = $1) RETURNING n.incarnation) \
+                AND NOT EXISTS (SELECT 1 FROM open_batch WHERE owner = $1) RETURNING n.incarnation) \
             DELETE FROM writer w USING forgotten f WHERE w.incarnation = f.incarnation";
         self.link(&client).run(sql, params![dead]).await?;
         Ok(())
@@ -188,21 +189,17 @@ async fn take_marks(
     walk: &mut Walk,
     now: Timestamp,
 ) -> Result<Taken, Fault> {
-    let (app, message) = walk.mark;
     let at = now.as_micros();
     let row = link
-        .one(MARKS, params![dead, app, message, MARKS_AT_ONCE, own, at])
+        .one(MARKS, params![dead, walk.mark, MARKS_AT_ONCE, own, at])
         .await?;
     let marks: i64 = get(&row, 0)?;
     if marks < MARKS_AT_ONCE {
         walk.marks_done = true;
     } else {
-        walk.mark = (
-            get::<Option<i64>>(&row, 2)?.unwrap_or(app),
-            get::<Option<i64>>(&row, 3)?.unwrap_or(message),
-        );
+        walk.mark = get::<Option<i64>>(&row, 2)?.unwrap_or(walk.mark);
     }
-    let endpoints: Vec<i64> = get(&row, 4)?;
+    let endpoints: Vec<i64> = get(&row, 3)?;
     let lane = |raw: i64| LaneWork {
         endpoint: EndpointId::from(raw.cast_unsigned()),
         due: now,

@@ -1,15 +1,16 @@
 //! The writer that accepts messages.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ringbolt_model::Trigger;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::arrays::{Messages, Waiting};
 use super::disowned;
 use super::hand::{Failed, Hand, Sent};
 use super::judging::{Answer, judge};
-use super::statements::{FREE_EVENT_IDS, FREE_KEYS, OPEN};
+use super::statements::{FREE_EVENT_IDS, FREE_KEYS, OPEN, ROUTED};
 use super::tallies::{Columns, Tallies};
 use super::writer::{Proof, Writer, is_of_a_row};
 use crate::postgres::Fault;
@@ -137,12 +138,12 @@ async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>
     if writer.hot.is_fenced() {
         return Err(disowned().into());
     }
-    let mut tries = 1;
+    let (mut tries, mut at_once) = (1, true);
     loop {
         let begun = writer.clock().steady();
         let proof = writer.next();
         let mut answers = Vec::new();
-        let done = match transaction(writer, &proof, part, &mut answers).await {
+        let done = match transaction(writer, &proof, part, at_once, &mut answers).await {
             Ok(()) => Ok(()),
             Err(failed) => writer.clean_up(failed, &proof).await,
         };
@@ -150,9 +151,11 @@ async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>
             Ok(()) => {
                 let took = writer.clock().steady().since(begun);
                 writer.went_well(part.len(), took);
-                open_marks(writer, part, &answers);
+                open_marks(writer, part, &answers, proof.batch());
                 return Ok(answers);
             }
+            // A route has changed: which, and for whom that matters, is asked.
+            Err(fault) if at_once && is_stale(&fault) => at_once = false,
             Err(fault) if fault.is_passing() && tries < TRIES => tries += 1,
             Err(Fault::Fenced) => {
                 writer.hot.fence();
@@ -168,6 +171,7 @@ async fn transaction(
     writer: &mut Writer,
     proof: &Proof,
     part: &[Accept],
+    at_once: bool,
     answers: &mut Vec<Answer>,
 ) -> Result<(), Failed> {
     let counter = writer.counter();
@@ -176,10 +180,54 @@ async fn transaction(
     let Some(hand) = writer.ready() else {
         return Err(Fault::NotFound.into());
     };
+    if let Some(routed) = Routed::of(part).filter(|_| at_once) {
+        // The usual case: nothing is to be asked, so all is sent at once, and refused whole if a route has changed.
+        *answers = part.iter().map(|_| Ok(Accepted::New)).collect();
+        let rows = Rows::of(part, answers, proof, counter);
+        let mut work: Vec<Sent<'_>> = proof.begin(hand).into();
+        work.push(routed.sent(hand));
+        work.extend(rows.sent(hand));
+        return writer.commit_within_limit(hand.commit(work)).await;
+    }
     *answers = writer.within_limit(judge(hand, proof, part)).await?;
-    let rows = Rows::of(part, answers, proof.owner(), counter);
+    let rows = Rows::of(part, answers, proof, counter);
     let commit = hand.commit(rows.sent(hand));
     writer.commit_within_limit(commit).await
+}
+
+/// By which routes messages were routed that have neither key nor event id.
+struct Routed {
+    apps: Vec<i64>,
+    routes: Vec<i64>,
+    count: i64,
+}
+
+impl Routed {
+    fn of(part: &[Accept]) -> Option<Self> {
+        let asks =
+            |accept: &Accept| accept.idempotency.is_some() || accept.message.event_id.is_some();
+        if part.iter().any(asks) {
+            return None;
+        }
+        let by = part
+            .iter()
+            .map(|accept| (accept.message.app, accept.routes));
+        let by: BTreeSet<_> = by.collect();
+        let (apps, routes) = by
+            .iter()
+            .map(|(app, routes)| (to_column(app.raw()), to_column(*routes)))
+            .unzip();
+        Some(Self {
+            apps,
+            routes,
+            count: i64::try_from(by.len()).unwrap_or(i64::MAX),
+        })
+    }
+
+    fn sent<'s>(&'s self, hand: &'s Hand) -> Sent<'s> {
+        let values: Vec<&(dyn ToSql + Sync)> = vec![&self.apps, &self.routes, &self.count];
+        hand.send(&ROUTED, values)
+    }
 }
 
 /// What is written of a batch.
@@ -191,6 +239,7 @@ struct Rows<'a> {
     waiting: Waiting,
     counts: Columns,
     owner: i64,
+    batch: i64,
     free_keys: Vec<&'a [u8]>,
     free_key_messages: Vec<i64>,
     free_event_apps: Vec<i64>,
@@ -199,7 +248,8 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn of(part: &'a [Accept], answers: &[Answer], owner: i64, counter: i32) -> Self {
+    fn of(part: &'a [Accept], answers: &[Answer], proof: &Proof, counter: i32) -> Self {
+        let owner = proof.owner();
         let mut rows = Self {
             messages: Messages::default(),
             any: false,
@@ -208,6 +258,7 @@ impl<'a> Rows<'a> {
             waiting: Waiting::of(owner),
             counts: Columns::default(),
             owner,
+            batch: proof.batch(),
             free_keys: Vec::new(),
             free_key_messages: Vec::new(),
             free_event_apps: Vec::new(),
@@ -266,7 +317,7 @@ impl<'a> Rows<'a> {
         }
         if !self.open_ids.is_empty() {
             let values: Vec<&(dyn ToSql + Sync)> =
-                vec![&self.open_apps, &self.open_ids, &self.owner];
+                vec![&self.owner, &self.batch, &self.open_apps, &self.open_ids];
             work.push(hand.send(&OPEN, values));
         }
         work.extend(self.waiting.sent(hand));
@@ -287,12 +338,17 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn open_marks(writer: &Writer, part: &[Accept], answers: &[Answer]) {
+/// Whether [`ROUTED`] has refused.
+fn is_stale(fault: &Fault) -> bool {
+    fault.code() == Some(&SqlState::INVALID_ARGUMENT_FOR_LOG)
+}
+
+fn open_marks(writer: &Writer, part: &[Accept], answers: &[Answer], batch: i64) {
     let mut marks = writer.hot.marks.lock();
     for (accept, answer) in part.iter().zip(answers) {
         if *answer == Ok(Accepted::New) && !accept.fresh.is_empty() {
             let message = &accept.message;
-            marks.open(message.app, message.id, accept.fresh.len());
+            marks.open(batch, message.id, accept.fresh.len());
         }
     }
 }

@@ -1,18 +1,21 @@
-//! Open marks: which messages have deliveries in this node's memory, and how many.
+//! Open marks: which messages have deliveries in this node's memory, and how many. Those that were accepted in one
+//! transaction share a row, which goes when nothing of them is in memory any more.
 
 use std::collections::HashMap;
 
-use ringbolt_model::{AppId, MessageId};
-
-use crate::postgres::column::to_column;
+use ringbolt_model::MessageId;
 
 /// The marks of this incarnation, as its writers know them.
 #[derive(Debug, Default)]
-pub(super) struct Marks(HashMap<MessageId, Mark>);
+pub(super) struct Marks {
+    messages: HashMap<MessageId, Mark>,
+    /// How many messages of each transaction are left.
+    batches: HashMap<i64, usize>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    app: AppId,
+    batch: i64,
     left: usize,
 }
 
@@ -20,44 +23,58 @@ struct Mark {
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     by: HashMap<MessageId, usize>,
-    /// The marks that go: of which application, which message.
-    pub(super) apps: Vec<i64>,
-    pub(super) messages: Vec<i64>,
+    /// The rows that go.
+    pub(super) batches: Vec<i64>,
 }
 
 impl Marks {
-    /// A message was accepted with so many deliveries in memory.
-    pub(super) fn open(&mut self, app: AppId, message: MessageId, left: usize) {
-        self.0.insert(message, Mark { app, left });
+    /// A message was accepted in this transaction with so many deliveries in memory.
+    pub(super) fn open(&mut self, batch: i64, message: MessageId, left: usize) {
+        self.messages.insert(message, Mark { batch, left });
+        *self.batches.entry(batch).or_default() += 1;
     }
 
     /// Whether deliveries of a message are in this node's memory.
     pub(super) fn knows(&self, message: MessageId) -> bool {
-        self.0.contains_key(&message)
+        self.messages.contains_key(&message)
     }
 
-    /// Which marks go when so many deliveries of messages are settled. Nothing changes yet.
+    /// Which rows go when so many deliveries of messages are settled. Nothing changes yet.
     pub(super) fn would_settle(&self, by: HashMap<MessageId, usize>) -> Settled {
-        let mut settled = Settled::default();
+        let mut ended: HashMap<i64, usize> = HashMap::new();
         for (message, count) in &by {
-            if let Some(mark) = self.0.get(message)
+            if let Some(mark) = self.messages.get(message)
                 && mark.left <= *count
             {
-                settled.apps.push(to_column(mark.app.raw()));
-                settled.messages.push(to_column(message.raw()));
+                *ended.entry(mark.batch).or_default() += 1;
             }
         }
-        settled.by = by;
-        settled
+        let gone = |(batch, ended): &(i64, usize)| self.batches.get(batch) == Some(ended);
+        let mut batches: Vec<i64> = ended
+            .into_iter()
+            .filter(gone)
+            .map(|(batch, _)| batch)
+            .collect();
+        batches.sort_unstable();
+        Settled { by, batches }
     }
 
     /// The transaction is on disk.
     pub(super) fn settle(&mut self, settled: &Settled) {
         for (message, count) in &settled.by {
-            if let Some(mark) = self.0.get_mut(message) {
-                mark.left = mark.left.saturating_sub(*count);
-                if mark.left == 0 {
-                    self.0.remove(message);
+            let Some(mark) = self.messages.get_mut(message) else {
+                continue;
+            };
+            mark.left = mark.left.saturating_sub(*count);
+            if mark.left > 0 {
+                continue;
+            }
+            let batch = mark.batch;
+            self.messages.remove(message);
+            if let Some(left) = self.batches.get_mut(&batch) {
+                *left -= 1;
+                if *left == 0 {
+                    self.batches.remove(&batch);
                 }
             }
         }
@@ -65,7 +82,7 @@ impl Marks {
 
     /// Others have all of it.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }
 
@@ -74,20 +91,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_goes_with_the_last_delivery_of_its_message() {
+    fn a_row_goes_with_the_last_delivery_of_its_messages() {
         let mut marks = Marks::default();
-        let (app, message) = (AppId::from(1), MessageId::from(2));
-        marks.open(app, message, 3);
-        let some = marks.would_settle(HashMap::from([(message, 2)]));
-        assert!(some.messages.is_empty() && marks.knows(message));
+        let [one, two] = [1, 2].map(MessageId::from);
+        marks.open(7, one, 3);
+        marks.open(7, two, 1);
+        let some = marks.would_settle(HashMap::from([(one, 2), (two, 1)]));
+        assert!(some.batches.is_empty() && marks.knows(two));
         marks.settle(&some);
-        let last = marks.would_settle(HashMap::from([(message, 1)]));
-        assert_eq!(
-            (last.apps.as_slice(), last.messages.as_slice()),
-            (&[1][..], &[2][..])
-        );
-        assert!(marks.knows(message), "nothing has changed yet");
+        assert!(marks.knows(one) && !marks.knows(two));
+        let last = marks.would_settle(HashMap::from([(one, 1)]));
+        assert_eq!(last.batches, [7]);
+        assert!(marks.knows(one), "nothing has changed yet");
         marks.settle(&last);
-        assert!(!marks.knows(message));
+        assert!(!marks.knows(one));
     }
 }

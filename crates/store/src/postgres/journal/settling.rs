@@ -305,9 +305,8 @@ impl<'a> Rows<'a> {
             work.push(hand.send(&RETRY_ROWS, values));
         }
         work.extend(self.waiting.sent(hand));
-        let marks = &self.marks;
-        if !marks.messages.is_empty() {
-            let values: Vec<&(dyn ToSql + Sync)> = vec![&marks.apps, &marks.messages, &self.owner];
+        if !self.marks.batches.is_empty() {
+            let values: Vec<&(dyn ToSql + Sync)> = vec![&self.owner, &self.marks.batches];
             work.push(hand.send(&CLOSE, values));
         }
         work.extend(self.counts.add(hand));

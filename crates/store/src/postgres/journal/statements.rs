@@ -7,9 +7,7 @@ use super::hand::HotSql;
 /// Proves that this node's lease was not taken over, keeps it so until the transaction ends, and notes which transaction of
 /// this connection it is. Divides by nothing otherwise, so that whatever was sent behind it is refused with it.
 pub(super) static PROVE: HotSql = HotSql {
-    text: "WITH own AS (SELECT 1 FROM node WHERE incarnation = $1 AND alive FOR KEY SHARE), \
-        noted AS (UPDATE writer SET batch = $3 \
-            WHERE incarnation = $1 AND number = $2 AND EXISTS (SELECT 1 FROM own) RETURNING 1) \
+    text: "WITH noted AS (UPDATE writer SET batch = $3 WHERE incarnation = $1 AND number = $2 AND alive RETURNING 1) \
         SELECT 1 / count(*)::integer FROM noted",
     types: &[Type::INT8, Type::INT2, Type::INT8],
 };
@@ -100,17 +98,24 @@ pub(super) static MESSAGES: HotSql = HotSql {
     ],
 };
 
-/// Marks messages with deliveries in this node's memory.
-pub(super) static OPEN: HotSql = HotSql {
-    text: "INSERT INTO open_message (app_id, id, owner) SELECT app_id, id, $3 FROM unnest($1, $2) AS w(app_id, id)",
+/// Refuses a transaction in which the routes of an application are not those by which its messages were routed: there is no
+/// logarithm of nothing.
+pub(super) static ROUTED: HotSql = HotSql {
+    text: "SELECT ln((count(*) = $3)::integer::float8) FROM unnest($1, $2) AS w(id, routes) \
+        JOIN application a ON a.id = w.id AND a.routes = w.routes AND a.deleted_at IS NULL",
     types: &[Type::INT8_ARRAY, Type::INT8_ARRAY, Type::INT8],
 };
 
-/// Nothing of these messages is in memory any more.
+/// Marks messages with deliveries in this node's memory.
+pub(super) static OPEN: HotSql = HotSql {
+    text: "INSERT INTO open_batch (owner, batch, app_ids, message_ids) VALUES ($1, $2, $3, $4)",
+    types: &[Type::INT8, Type::INT8, Type::INT8_ARRAY, Type::INT8_ARRAY],
+};
+
+/// Nothing of these transactions is in memory any more.
 pub(super) static CLOSE: HotSql = HotSql {
-    text: "DELETE FROM open_message o USING unnest($1, $2) AS w(app_id, id) \
-        WHERE o.app_id = w.app_id AND o.id = w.id AND o.owner = $3",
-    types: &[Type::INT8_ARRAY, Type::INT8_ARRAY, Type::INT8],
+    text: "DELETE FROM open_batch WHERE owner = $1 AND batch = ANY($2)",
+    types: &[Type::INT8, Type::INT8_ARRAY],
 };
 
 /// Rows for deliveries that wait. An endpoint that is gone for good gets none, since nobody would ever remove it.
@@ -155,7 +160,7 @@ pub(super) static ATTEMPTS: HotSql = HotSql {
 /// Deliveries that have ended and were in memory.
 pub(super) static FINISH: HotSql = HotSql {
     text: "INSERT INTO finished_delivery (app_id, endpoint_id, message_id, state, reason) \
-        SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        SELECT * FROM unnest($1, $2, $3, $4, $5)",
     types: &[
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
@@ -227,8 +232,9 @@ pub(super) static COUNT: HotSql = HotSql {
 };
 
 /// What the connection that accepts prepares.
-pub(super) static OF_ACCEPTING: [&HotSql; 13] = [
+pub(super) static OF_ACCEPTING: [&HotSql; 14] = [
     &PROVE,
+    &ROUTED,
     &LAST_BATCH,
     &APPLICATIONS,
     &TAKE_KEYS,

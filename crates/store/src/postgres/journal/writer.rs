@@ -51,6 +51,11 @@ impl Proof {
         [hand.command("BEGIN"), hand.send(&PROVE, values)]
     }
 
+    /// Which transaction of this writer it is.
+    pub(super) const fn batch(&self) -> i64 {
+        self.batch
+    }
+
     /// Whose rows these are.
     pub(super) const fn owner(&self) -> i64 {
         self.incarnation

@@ -22,9 +22,8 @@ macro_rules! removal {
 }
 
 /// What an application owns, in the order in which it goes. Its endpoints were deleted with it and are walked through as such.
-pub(super) const OWNED: [&str; 8] = [
+pub(super) const OWNED: [&str; 7] = [
     removal!("delivery", "endpoint_id", "message_id"),
-    removal!("open_message", "id"),
     removal!("attempt", "message_id", "id"),
     removal!("finished_delivery", "endpoint_id", "message_id"),
     removal!("message", "id"),

@@ -19,8 +19,8 @@ use crate::postgres::deliveries::prove;
 use crate::postgres::link::{Link, params};
 use crate::postgres::{Fault, PostgresStore};
 
-/// Held by the one node that tidies, while it does: `RBtidy`.
-const LOCK: i64 = 0x5242_7469_6479;
+/// Held by the one node that tidies, while it does: `Rtdy`.
+const LOCK: i32 = 0x5274_6479;
 
 /// Where the walks of tidying are.
 #[derive(Debug, Default)]
@@ -135,7 +135,10 @@ impl PostgresStore {
 /// Whether no other node tidies; none begins to until the transaction ends.
 pub(super) async fn is_alone(link: Link<'_>) -> Result<bool, Fault> {
     let row = link
-        .one("SELECT pg_try_advisory_xact_lock($1)", params![LOCK])
+        .one(
+            "SELECT pg_try_advisory_xact_lock($1, hashtext(current_schema()))",
+            params![LOCK],
+        )
         .await?;
     get(&row, 0)
 }

@@ -62,7 +62,7 @@ async fn check_plans(store: &PostgresStore) {
 }
 
 /// Some applications, of which one has most of everything.
-const MANY: &str = "
+const MANY: &str = "SET statement_timeout = 0;
     INSERT INTO application (id, name, metadata, updated_at, deleted_at)
         SELECT n, 'a', '{}', 0, CASE WHEN n % 3 = 0 THEN 1 END FROM generate_series(1, 300) n;
     INSERT INTO endpoint (id, app_id, url, description, event_types, channels, metadata, failing, secrets, headers, updated_at)

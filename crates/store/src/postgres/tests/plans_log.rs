@@ -31,7 +31,7 @@ async fn check_plans(store: &PostgresStore, product: &str) {
 }
 
 /// Messages over three days and before them, each owed to three endpoints of which one has been tried in vain.
-const MANY: &str = "
+const MANY: &str = "SET statement_timeout = 0;
     INSERT INTO endpoint (id, app_id, url, description, event_types, channels, metadata, secrets, headers, updated_at)
         SELECT n, 1 + n % 3, '', '', '[]', '[]', '{}', '', '', 0 FROM generate_series(1, 3000) n;
     INSERT INTO message (id, app_id, event_type, targets, payload, event_id, expires_at)

@@ -22,7 +22,7 @@ pub(super) const PARKED: &str = "SELECT d.app_id, d.endpoint_id, d.message_id FR
     WHERE d.message_id BETWEEN $1 AND $2 AND e.disabled_since IS NOT NULL AND e.deleted_at IS NULL \
         AND NOT EXISTS (SELECT 1 FROM delivery o JOIN endpoint t ON t.id = o.endpoint_id \
             WHERE o.message_id = d.message_id AND t.disabled_since IS NULL AND t.deleted_at IS NULL) \
-        AND NOT EXISTS (SELECT 1 FROM open_message o WHERE o.app_id = d.app_id AND o.id = d.message_id) \
+        AND (d.app_id, d.message_id) NOT IN (SELECT app_id, id FROM open_message) \
     FOR UPDATE OF d SKIP LOCKED";
 
 /// Ends what is parked among the next few.

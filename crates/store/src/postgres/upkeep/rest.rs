@@ -61,7 +61,7 @@ impl Rest {
         } else {
             format!(
                 "t.{message} < $4 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message_id = t.{message}) \
-                 AND NOT EXISTS (SELECT 1 FROM open_message o WHERE o.app_id = t.app_id AND o.id = t.{message})"
+                 AND (t.app_id, t.{message}) NOT IN (SELECT app_id, id FROM open_message)"
             )
         };
         format!(

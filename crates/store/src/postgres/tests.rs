@@ -5,6 +5,7 @@ mod ground;
 mod plans;
 mod plans_log;
 mod two_nodes;
+mod upkeep;
 
 pub(crate) use ground::Database;
 

@@ -15,7 +15,7 @@ const MOST_KEPT: i64 = 20_000;
 
 /// Everything that reads these tables waits for the one who drops, and it for whoever reads: not for long.
 const LOCKED: &str = "SET LOCAL lock_timeout = '500ms'; \
-    LOCK TABLE message, finished_delivery, attempt, counter IN ACCESS EXCLUSIVE MODE";
+    LOCK TABLE ONLY message, ONLY finished_delivery, ONLY attempt, ONLY counter IN ACCESS EXCLUSIVE MODE";
 
 /// Messages before the end of a day with something unfinished.
 const UNFINISHED: &str = "(SELECT app_id, message_id FROM delivery WHERE message_id < $1 ORDER BY message_id LIMIT $2) \

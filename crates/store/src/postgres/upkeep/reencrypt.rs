@@ -7,6 +7,7 @@ use crate::encoding::{headers_place, secrets_place};
 use crate::postgres::answers;
 use crate::postgres::column::get;
 use crate::postgres::link::{Link, params};
+use crate::postgres::open::renew_check;
 use crate::postgres::{Fault, PostgresStore};
 use crate::vault::Vault;
 
@@ -47,8 +48,11 @@ impl PostgresStore {
             let transaction = client.transaction().await?;
             let link = self.within(&transaction);
             let (renewed, next) = step(link, &self.vault, &place).await?;
-            transaction.commit().await?;
             let ended = next == Place::End;
+            if ended {
+                renew_check(link, &self.vault).await?;
+            }
+            transaction.commit().await?;
             *self.reencrypting.0.lock() = if ended {
                 Place::Endpoints(i64::MIN)
             } else {

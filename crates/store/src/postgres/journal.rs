@@ -1,4 +1,4 @@
-//! The journal on PostgreSQL: what comes in waits here; one connection accepts, another records outcomes, each a batch
+//! The journal on PostgreSQL: what comes in waits here; two connections accept, another records outcomes, each a batch
 //! at a time.
 
 mod accepting;
@@ -7,6 +7,7 @@ mod hand;
 mod judging;
 mod line;
 mod marks;
+mod order;
 mod settling;
 mod statements;
 mod tallies;
@@ -23,6 +24,7 @@ use crate::meter::Meter;
 use crate::{Health, Journal, Listener, Receipt, StoreError, Unwritable, Write};
 use line::Lines;
 use marks::Marks;
+use order::Order;
 pub(super) use tallies::hour_of;
 use writer::Writer;
 
@@ -31,6 +33,8 @@ pub(super) struct Hot {
     lines: Lines,
     listener: OnceLock<Listener>,
     marks: Mutex<Marks>,
+    /// Lets what was accepted be told in the order in which it came.
+    order: Order,
     /// What the writers have done since start.
     pub(super) meter: Meter,
     trouble: Mutex<Option<(Unwritable, String)>>,
@@ -52,6 +56,7 @@ impl Hot {
             lines: Lines::new(settings.accept_queue, settings.accept_queue_bytes),
             listener: OnceLock::new(),
             marks: Mutex::default(),
+            order: Order::default(),
             meter: Meter::default(),
             trouble: Mutex::default(),
             fenced: AtomicBool::new(false),
@@ -137,10 +142,13 @@ impl PostgresStore {
     /// Starts what writes.
     pub(super) fn start_writers(&self) {
         let writer = |number, statements| Writer::new(self, number, statements);
-        self.tasks
-            .spawn(accepting::run(writer(0, &statements::OF_ACCEPTING)));
-        self.tasks
-            .spawn(settling::run(writer(1, &statements::OF_SETTLING)));
+        // While one waits for the disk the other writes.
+        for number in [0, 2] {
+            let accepting = writer(number, &statements::OF_ACCEPTING);
+            self.tasks.spawn(accepting::run(accepting));
+        }
+        let settling = writer(1, &statements::OF_SETTLING);
+        self.tasks.spawn(settling::run(settling));
     }
 }
 

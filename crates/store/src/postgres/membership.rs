@@ -134,8 +134,8 @@ impl Membership {
     }
 }
 
-/// How many connections write the hot path: one accepts, one records outcomes.
-pub(super) const WRITERS: i16 = 2;
+/// How many connections write the hot path: two accept, one records outcomes.
+pub(super) const WRITERS: i16 = 3;
 
 async fn insert(link: Link<'_>, settings: &PostgresSettings) -> Result<Option<Joined>, Fault> {
     let sql = "INSERT INTO node (incarnation, slot, alive, name, address, version, started_at, lease_until) \

@@ -10,6 +10,7 @@ use super::arrays::{Messages, Waiting};
 use super::disowned;
 use super::hand::{Failed, Hand, Sent};
 use super::judging::{Answer, judge};
+use super::line::Batch;
 use super::statements::{FREE_EVENT_IDS, FREE_KEYS, OPEN, ROUTED};
 use super::tallies::{Columns, Tallies};
 use super::writer::{Proof, Writer, is_of_a_row};
@@ -26,19 +27,21 @@ pub(super) async fn run(mut writer: Writer) {
     let (hot, mut last, mut later) = (writer.hot.clone(), 0, Vec::new());
     loop {
         let mut batch: Vec<Accept> = std::mem::take(&mut later);
-        if batch.is_empty() {
-            let Some(next) = hot.lines.accepts(last).await else {
-                return;
-            };
-            batch = next;
+        let next = if batch.is_empty() {
+            hot.lines.accepts(last).await
         } else {
-            batch.extend(hot.lines.accepts_now());
-        }
+            Some(hot.lines.accepts_now())
+        };
+        let Some(Batch { number, accepts }) = next else {
+            return;
+        };
+        batch.extend(accepts);
         let twins = twins(&mut batch);
         last = batch.len();
         let mut receipts = accept(&mut writer, batch).await;
         later = follow(twins, &mut receipts);
-        hot.tell(receipts);
+        hot.order
+            .written(number, receipts, |receipts| hot.tell(receipts));
     }
 }
 
@@ -108,6 +111,10 @@ async fn accept(writer: &mut Writer, batch: Vec<Accept>) -> Vec<Receipt> {
     let mut receipts = Vec::with_capacity(batch.len());
     let mut parts = vec![batch];
     while let Some(mut part) = parts.pop() {
+        // The other one has taken what there was.
+        if part.is_empty() {
+            continue;
+        }
         match accept_part(writer, &part).await {
             Ok(answers) => {
                 let both = part.into_iter().zip(answers);
@@ -151,7 +158,7 @@ async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>
             Ok(()) => {
                 let took = writer.clock().steady().since(begun);
                 writer.went_well(part.len(), took);
-                open_marks(writer, part, &answers, proof.batch());
+                open_marks(writer, part, &answers, proof.mark());
                 return Ok(answers);
             }
             // A route has changed: which, and for whom that matters, is asked.
@@ -258,7 +265,7 @@ impl<'a> Rows<'a> {
             waiting: Waiting::of(owner),
             counts: Columns::default(),
             owner,
-            batch: proof.batch(),
+            batch: proof.mark(),
             free_keys: Vec::new(),
             free_key_messages: Vec::new(),
             free_event_apps: Vec::new(),

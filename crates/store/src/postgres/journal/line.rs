@@ -1,4 +1,4 @@
-//! What waits for the two writers, each in order.
+//! What waits for those that accept and for the one that records outcomes, in order.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -49,6 +49,14 @@ struct Waiting {
     accepts: Room,
     settles: VecDeque<Settle>,
     closing: bool,
+    /// The number of the next batch of messages.
+    batch: u64,
+}
+
+/// Messages that go into one transaction, and which batch of them it is.
+pub(super) struct Batch {
+    pub(super) number: u64,
+    pub(super) accepts: Vec<Accept>,
 }
 
 impl Lines {
@@ -59,6 +67,7 @@ impl Lines {
                 accepts: Room::new(messages, bytes),
                 settles: VecDeque::new(),
                 closing: false,
+                batch: 0,
             }),
             accepts: Notify::new(),
             settles: Notify::new(),
@@ -110,22 +119,29 @@ impl Lines {
 
     /// Waits for messages, and takes what fits into one transaction; `None` at the end. `last` is how many the last one had:
     /// if work is streaming, it waits a little for more.
-    pub(super) async fn accepts(&self, last: usize) -> Option<Vec<Accept>> {
+    pub(super) async fn accepts(&self, last: usize) -> Option<Batch> {
         let count = |waiting: &Waiting| waiting.accepts.len();
         self.fill(&self.accepts, count, last).await?;
         Some(self.accepts_now())
     }
 
     /// Takes messages that fit into one transaction, without waiting.
-    pub(super) fn accepts_now(&self) -> Vec<Accept> {
+    pub(super) fn accepts_now(&self) -> Batch {
         let most = Load {
             messages: usize::MAX,
             rows: BATCH_ROWS,
             bytes: BATCH_BYTES,
         };
-        let mut batch = Vec::new();
-        self.waiting.lock().accepts.take(most, &mut batch);
-        batch
+        let mut accepts = Vec::new();
+        let mut waiting = self.waiting.lock();
+        waiting.accepts.take(most, &mut accepts);
+        let number = waiting.batch;
+        waiting.batch += 1;
+        if waiting.accepts.len() > 0 || waiting.closing {
+            // For the other one.
+            self.accepts.notify_one();
+        }
+        Batch { number, accepts }
     }
 
     /// The same of outcomes and spills.
@@ -156,7 +172,11 @@ impl Lines {
         };
         loop {
             match there() {
-                (0, true) => return None,
+                (0, true) => {
+                    // The other one has to hear of it as well.
+                    wake.notify_one();
+                    return None;
+                }
                 (0, false) => wake.notified().await,
                 _ => break,
             }

@@ -212,11 +212,14 @@ impl<'a> Rows<'a> {
             counter,
         };
         let (mut tallies, mut settled) = (Tallies::default(), HashMap::new());
+        let marks = writer.hot.marks.lock();
         for settle in part {
             match settle {
                 Settle::Outcome(outcome) => rows.outcome(outcome, &mut tallies, &mut settled),
                 Settle::Spill(spill) => {
-                    for key in &spill.deliveries {
+                    // What an earlier incarnation had in memory others have taken over.
+                    let own = |key: &&DeliveryKey| marks.knows(key.message);
+                    for key in spill.deliveries.iter().filter(own) {
                         rows.wait(*key, spill.due, 0, spill.trigger);
                         *settled.entry(key.message).or_default() += 1;
                     }
@@ -224,7 +227,7 @@ impl<'a> Rows<'a> {
             }
         }
         rows.counts = tallies.columns(counter);
-        rows.marks = writer.hot.marks.lock().would_settle(settled);
+        rows.marks = marks.would_settle(settled);
         rows
     }
 

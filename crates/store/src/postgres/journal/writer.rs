@@ -1,4 +1,4 @@
-//! What both writers have: a connection, the number of their last transaction, and what to do when it is in doubt.
+//! What every writer has: a connection, the number of their last transaction, and what to do when it is in doubt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,9 +51,9 @@ impl Proof {
         [hand.command("BEGIN"), hand.send(&PROVE, values)]
     }
 
-    /// Which transaction of this writer it is.
-    pub(super) const fn batch(&self) -> i64 {
-        self.batch
+    /// Under which number this transaction's messages are marked as open: no other transaction of this node has it.
+    pub(super) const fn mark(&self) -> i64 {
+        self.batch * 16 + self.number as i64
     }
 
     /// Whose rows these are.

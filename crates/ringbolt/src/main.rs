@@ -32,6 +32,9 @@ use output::say;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// The version, and the commit in brackets if it was built from a checkout.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("RINGBOLT_COMMIT"));
+
 /// The code of a wrong configuration, `EX_CONFIG` of sysexits.
 const WRONG_CONFIGURATION: u8 = 78;
 
@@ -61,7 +64,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => commands::backup::run(args),
         Command::Demo => commands::demo::run(),
         Command::Version => {
-            say!("ringbolt {}", env!("CARGO_PKG_VERSION"));
+            say!("ringbolt {VERSION}");
             Ok(())
         }
     }

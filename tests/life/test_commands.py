@@ -30,7 +30,12 @@ def test_help_names_every_command():
     assert done.returncode == 0
     for command in ("serve", "config", "doctor", "failing", "demo", "key", "backup"):
         assert command in done.stdout, command
-    assert re.search(r"\d+\.\d+\.\d+", ringbolt("--version").stdout)
+
+
+def test_the_version_names_the_commit_if_that_could_be_known():
+    told = {ringbolt(how).stdout for how in ("version", "--version")}
+    (line,) = told
+    assert re.fullmatch(r"ringbolt \d+\.\d+\.\d+( \([0-9a-f]{12}\))?\n", line), line
 
 
 def test_the_demo_tells_the_whole_story(tmp_path):
@@ -54,7 +59,7 @@ def test_failing_names_the_endpoints_that_fail_and_why(tmp_path):
         settings = server.settings
         assert "no endpoint fails" in ringbolt("failing", cwd=tmp_path, **settings).stdout
         apps = [api.application("one"), api.application("two")]
-        failing = [api.endpoint(app, receiver.url()) for app in apps]
+        failing = [api.endpoint(apps[0], receiver.url(), uid="main-hook"), api.endpoint(apps[1], receiver.url())]
         away = api.endpoint(apps[1], gone.url())
         for app in apps:
             api.send(app)
@@ -72,7 +77,10 @@ def test_failing_names_the_endpoints_that_fail_and_why(tmp_path):
         assert done.returncode == 0, said(done)
         rows = {line.split()[1]: line.split() for line in done.stdout.splitlines()[1:]}
         assert {endpoint: rows[endpoint][0] for endpoint in failing} == dict(zip(failing, apps))
-        assert rows[failing[0]][3:5] == ["500", "1"] and rows[away][3] == "410"
+        assert rows[failing[0]][2] == "main-hook" and rows[failing[0]][4:6] == ["500", "1"]
+        assert rows[away][2] == "-" and rows[away][4] == "410"
+        since = [line.split()[3] for line in done.stdout.splitlines()[1:]]
+        assert since == sorted(since), "those that have failed for longest come first"
         server.stop()
         assert "no server runs" in said(ringbolt("failing", cwd=tmp_path, **settings))
 

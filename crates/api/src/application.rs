@@ -17,6 +17,7 @@ use ringbolt_store::{AppRef, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::acts::Act;
 use crate::permitted::creating;
 use crate::room::{Here, Room, app_ref};
 
@@ -262,5 +263,6 @@ async fn delete(
         .await?;
     let endpoints = room.store().delete_application(AppRef::Id(app.id)).await?;
     room.handle.application_deleted(app.id, &endpoints);
+    room.done(caller, Act::ApplicationDeleted(app.id));
     Ok(StatusCode::NO_CONTENT)
 }

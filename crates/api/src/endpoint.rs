@@ -25,6 +25,7 @@ use ringbolt_store::{EndpointRef, NewEndpoint, Order, StoreError};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::acts::{Act, Before};
 use crate::room::{Here, Room, endpoint_ref};
 
 pub(crate) use shape::EndpointOut;
@@ -191,8 +192,12 @@ async fn upsert(
     if let (None, EndpointRef::Uid(uid)) = (&wanted.uid, &named) {
         wanted.uid = Some(uid.clone());
     }
-    let (new, now) = (wanted.clone(), room.now());
-    let replace = Box::new(move |endpoint: &mut Endpoint| wanted.replace(endpoint, now));
+    let (new, now, before) = (wanted.clone(), room.now(), Before::default());
+    let look = before.clone();
+    let replace = Box::new(move |endpoint: &mut Endpoint| {
+        look.look(endpoint);
+        wanted.replace(endpoint, now);
+    });
     match room
         .store()
         .edit_endpoint(app.id, named.clone(), replace)
@@ -203,7 +208,7 @@ async fn upsert(
                 let set = Box::new(move |all: &mut _| *all = headers.clone());
                 room.store().edit_headers(endpoint.id, set).await?;
             }
-            room.handle.endpoint_changed(&endpoint);
+            changed(&room, caller, &endpoint, &before);
             Ok((StatusCode::OK, Json((&endpoint).into())))
         }
         Err(StoreError::NotFound) if matches!(named, EndpointRef::Uid(_)) => {
@@ -247,15 +252,27 @@ async fn patch(
     };
     let (change, now) = (input.check(asker, faults).await?, room.now());
     let uid = change.uid().cloned();
-    let edit = Box::new(move |endpoint: &mut Endpoint| change.apply(endpoint, now));
-    let changed = match room.store().edit_endpoint(app.id, named, edit).await {
-        Ok(changed) => changed,
+    let before = Before::default();
+    let look = before.clone();
+    let edit = Box::new(move |endpoint: &mut Endpoint| {
+        look.look(endpoint);
+        change.apply(endpoint, now);
+    });
+    let endpoint = match room.store().edit_endpoint(app.id, named, edit).await {
+        Ok(edited) => edited,
         Err(StoreError::NotFound) => return Err(Problem::missing(Kind::Endpoint, &endpoint)),
         Err(error) => return Err(Kind::Endpoint.taken(error, uid)),
     };
-    let endpoint = changed;
-    room.handle.endpoint_changed(&endpoint);
+    changed(&room, caller, &endpoint, &before);
     Ok(Json((&endpoint).into()))
+}
+
+/// Tells whom it concerns that an edit of an endpoint is committed.
+fn changed(room: &Room, caller: Caller, endpoint: &Endpoint, before: &Before) {
+    room.handle.endpoint_changed(endpoint);
+    if let Some(act) = before.act(endpoint) {
+        room.done(caller, act);
+    }
 }
 
 /// Delete an endpoint.
@@ -282,5 +299,6 @@ async fn delete(
     let gone = room.store().delete_endpoint(app.id, named).await;
     let gone = gone.map_err(|error| Kind::Endpoint.or(error, &endpoint))?;
     room.handle.endpoint_deleted(app.id, gone);
+    room.done(caller, Act::EndpointDeleted(app.id, gone));
     Ok(StatusCode::NO_CONTENT)
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::acts::Act;
 use crate::bounds::check_label;
 use crate::room::{Here, Room};
 
@@ -179,6 +180,7 @@ async fn create(
     };
     room.store().create_key(key.clone()).await?;
     room.auth.created(token.hash);
+    room.done(caller, Act::KeyMade(&key));
     Ok((
         StatusCode::CREATED,
         Json(NewKeyOut {
@@ -214,5 +216,6 @@ async fn revoke(
     let missing = |_| Problem::missing(Kind::Key, &key);
     let id = key.parse().map_err(missing)?;
     room.auth.revoke(id).await?;
+    room.done(caller, Act::KeyRevoked(id));
     Ok(StatusCode::NO_CONTENT)
 }

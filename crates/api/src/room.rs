@@ -11,6 +11,7 @@ use ringbolt_model::{
 };
 use ringbolt_store::{AppRef, EndpointRef, MessageRef, Store, StoreError};
 
+use crate::acts::{Act, Acts};
 use crate::figures::Figures;
 use crate::settings::{ApiSettings, StartError};
 
@@ -21,6 +22,7 @@ pub(crate) struct Room {
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) ids: Arc<RequestIds>,
     pub(crate) figures: Figures,
+    acts: Acts,
     /// The content type of most messages, so that it is allocated once.
     pub(crate) json: Arc<str>,
 }
@@ -38,6 +40,7 @@ impl Room {
             auth: Arc::new(auth),
             ids: Arc::new(RequestIds::new()?),
             figures: Figures::default(),
+            acts: Acts::new(),
             json: ringbolt_model::message::JSON.into(),
             settings,
             handle,
@@ -50,6 +53,11 @@ impl Room {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.handle.now()
+    }
+
+    /// Notes in the log what was done.
+    pub(crate) fn done(&self, caller: Caller, act: Act<'_>) {
+        self.acts.done(caller, act);
     }
 
     /// The application that a path names, if the caller may do this there.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringbolt_model::Timestamp;
 use ringbolt_store::StoreError;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::driver::stopped_within;
 use crate::shared::Shared;
@@ -95,16 +95,24 @@ async fn count(shared: &Shared) {
 
 /// After a start with a new encryption key in front: what the older ones encrypted is encrypted anew.
 async fn reencrypt(shared: &Shared) {
+    let mut anew = false;
     loop {
         let mut rest = BREATH;
         match shared.store.reencrypt().await {
-            Ok(0) => {
+            Ok(0) if anew => {
                 info!("everything is encrypted with the first key");
                 return;
             }
-            Ok(left) => shared
-                .workers
-                .note("upkeep", format!("encrypting anew, {left} to do")),
+            Ok(0) => {
+                debug!("nothing was encrypted with an older key");
+                return;
+            }
+            Ok(left) => {
+                anew = true;
+                shared
+                    .workers
+                    .note("upkeep", format!("encrypting anew, {left} to do"));
+            }
             Err(StoreError::Full | StoreError::Unavailable(_)) => {
                 shared.workers.note("upkeep", "waiting for the store");
                 rest = REST;

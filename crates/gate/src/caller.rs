@@ -108,6 +108,15 @@ impl Caller {
         }
     }
 
+    /// What the log calls them: their key's id, or that they hold the admin token.
+    #[must_use]
+    pub fn who(&self) -> String {
+        match self.key {
+            Some(key) => key.to_string(),
+            None => "admin token".to_owned(),
+        }
+    }
+
     /// Whether they operate the server, so that they may see the addresses that it connects to.
     #[must_use]
     pub const fn is_operator(&self) -> bool {

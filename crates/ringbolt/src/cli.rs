@@ -13,7 +13,7 @@ use crate::config::{Flag, Sources};
 #[derive(Debug, Parser)]
 #[command(
     name = "ringbolt",
-    version,
+    version = crate::VERSION,
     arg_required_else_help = true,
     after_help = "\
 Begin with:
@@ -103,7 +103,7 @@ Example:
   ringbolt demo")]
     Demo,
 
-    /// Prints the version
+    /// Prints the version, and the commit if it was built from a checkout
     #[command(after_help = "\
 Example:
   ringbolt version")]

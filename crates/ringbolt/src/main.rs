@@ -33,6 +33,9 @@ use output::say;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// The version, and the commit in brackets if it was built from a checkout.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), env!("RINGBOLT_COMMIT"));
+
 /// The code of a wrong configuration, `EX_CONFIG` of sysexits.
 const WRONG_CONFIGURATION: u8 = 78;
 
@@ -63,7 +66,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate(args) => commands::migrate::run(args),
         Command::Demo => commands::demo::run(),
         Command::Version => {
-            say!("ringbolt {}", env!("CARGO_PKG_VERSION"));
+            say!("ringbolt {VERSION}");
             Ok(())
         }
     }

@@ -68,11 +68,8 @@ fn failed<B>(method: &Method, duration: Duration, answer: &Response<B>) {
     let route = route.map_or("none", |route| &*route.0);
     let code = answer.extensions().get::<Code>();
     let code = code.map_or("none", |code| code.0);
-    let key = match answer.extensions().get::<Caller>().map(|caller| caller.key) {
-        None => "none".to_owned(),
-        Some(None) => "admin token".to_owned(),
-        Some(Some(key)) => key.to_string(),
-    };
+    let key = answer.extensions().get::<Caller>();
+    let key = key.map_or_else(|| "none".to_owned(), Caller::who);
     if answer.status().is_server_error() {
         tracing::warn!(id, %method, route, status, code, ?duration, key, "a request failed");
     } else {

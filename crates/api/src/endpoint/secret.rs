@@ -13,6 +13,7 @@ use ringbolt_model::{EndpointSecrets, Timestamp};
 use ringbolt_signatures::Secret;
 use serde::{Deserialize, Serialize};
 
+use crate::acts::Act;
 use crate::room::Here;
 
 /// How long an old secret stays valid unless asked otherwise, in seconds.
@@ -128,6 +129,7 @@ pub(super) async fn rotate_secret(
         return Err(Problem::bad_request("limit_reached", detail));
     }
     room.handle.endpoint_changed(&endpoint);
+    room.done(caller, Act::SecretRotated(&endpoint));
     Ok(Json((&new).into()))
 }
 

@@ -48,10 +48,13 @@ async fn listed(api: &LocalApi) -> anyhow::Result<Vec<FailingOut>> {
 }
 
 fn tell(all: &[FailingOut]) {
+    let uids = all.iter().map(|one| one.uid().chars().count());
+    let width = uids.max().unwrap_or(0).max("uid".len()) + 2;
     say!(
-        "{:<32}{:<31}{:<29}{:<13}{:<10}{:<18}{:<29}url",
+        "{:<32}{:<31}{:<width$}{:<29}{:<13}{:<10}{:<18}{:<29}url",
         "application",
         "endpoint",
+        "uid",
         "since",
         "why",
         "waiting",
@@ -60,9 +63,10 @@ fn tell(all: &[FailingOut]) {
     );
     for one in all {
         say!(
-            "{:<32}{:<31}{:<29}{:<13}{:<10}{:<18}{:<29}{}",
+            "{:<32}{:<31}{:<width$}{:<29}{:<13}{:<10}{:<18}{:<29}{}",
             one.app_id,
             one.id,
+            one.uid(),
             shown(one.began()),
             one.why(),
             one.pending,
@@ -88,6 +92,7 @@ struct PageOut {
 #[serde(rename_all = "camelCase")]
 struct FailingOut {
     id: String,
+    uid: Option<String>,
     app_id: String,
     url: String,
     failing_since: Option<Timestamp>,
@@ -109,6 +114,10 @@ struct LastFailureOut {
 impl FailingOut {
     fn began(&self) -> Option<Timestamp> {
         self.failing_since.or(self.disabled_at)
+    }
+
+    fn uid(&self) -> &str {
+        self.uid.as_deref().unwrap_or("-")
     }
 
     /// The word for the latest failure, or the status if that is what it was.

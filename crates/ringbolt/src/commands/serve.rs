@@ -79,7 +79,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         }
     };
     house.show(serving.watch());
-    tracing::info!(%address, public_url, version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(%address, public_url, version = crate::VERSION, "serving");
     if config.delivery.paused {
         tracing::warn!("delivery.paused is on: nothing is sent, what is accepted waits");
     }

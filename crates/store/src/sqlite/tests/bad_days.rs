@@ -12,6 +12,9 @@ use crate::{
     StoreError, Unwritable, Write,
 };
 
+/// Much more than a slow and busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 struct Stage {
     bench: Bench,
     store: std::sync::Arc<SqliteStore>,
@@ -51,9 +54,13 @@ impl Stage {
     }
 
     async fn healthy(&self) {
-        while !self.store.shared.health().writable {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let writable = async {
+            while !self.store.shared.health().writable {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, writable).await;
+        assert!(waited.is_ok(), "not well again: {:?}", self.why());
     }
 
     fn outcome(&self, message: MessageId, settled: Settled) -> Write {

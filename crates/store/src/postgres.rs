@@ -69,11 +69,10 @@ impl PostgresStore {
         let vault = Arc::new(Vault::new(&settings.keys).ok_or(PostgresOpenError::NoKey)?);
         settings.keys = zeroize::Zeroizing::new(Vec::new());
         let settings = Arc::new(settings);
-        let pool = connect::pool(
-            &settings.address,
-            settings.connections,
-            settings.named_statements,
-        )?;
+        let named = settings.named_statements;
+        let pool = connect::pool(&settings.address, settings.connections - 1, named)?;
+        // The lease does not wait for a connection that requests have taken.
+        let own_pool = connect::pool(&settings.address, 1, named)?;
         let days = Arc::new(Days::default());
         let client = pool.get().await?;
         let link = Link::of(&client, settings.named_statements);
@@ -85,7 +84,7 @@ impl PostgresStore {
         drop(client);
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let hot = Arc::new(journal::Hot::new(&settings));
-        let peers = Arc::new(cluster::Peers::new(&pool, &settings, &membership, &hot));
+        let peers = Arc::new(cluster::Peers::new(&own_pool, &settings, &membership, &hot));
         let store = Self {
             settings,
             vault,

@@ -1,7 +1,10 @@
 //! A connection, or a transaction on it, as statements are run there: parameters carry their types, so that a
 //! statement can be prepared once, or, where a pooler hands connections from hand to hand, sent whole each time.
 
+use std::time::Duration;
+
 use deadpool_postgres::{ClientWrapper, StatementCache, Transaction};
+use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -97,6 +100,10 @@ impl<'c> Link<'c> {
 
     /// All rows that a statement gives.
     pub(super) async fn all(self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+        within_limit(self.query(sql, params)).await
+    }
+
+    async fn query(self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
         if !self.named {
             return Ok(self.client.query_typed(sql, params).await?);
         }
@@ -121,6 +128,10 @@ impl<'c> Link<'c> {
 
     /// Runs a statement, and says how many rows it wrote.
     pub(super) async fn run(self, sql: &str, params: &[Param<'_>]) -> Result<u64, Fault> {
+        within_limit(self.execute(sql, params)).await
+    }
+
+    async fn execute(self, sql: &str, params: &[Param<'_>]) -> Result<u64, Fault> {
         if !self.named {
             return Ok(self.client.execute_typed(sql, params).await?);
         }
@@ -136,5 +147,17 @@ impl<'c> Link<'c> {
     /// Runs statements without parameters, one after the other.
     pub(super) async fn batch(self, sql: &str) -> Result<(), Fault> {
         Ok(self.client.batch_execute(sql).await?)
+    }
+}
+
+/// A database that answers at all has ended a statement by then: see the time limit that connections are told.
+const LIMIT: Duration = Duration::from_secs(6);
+
+async fn within_limit<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    match timeout(LIMIT, work).await {
+        Ok(done) => done,
+        Err(_late) => Err(Fault::Unreachable(
+            "the database did not answer in time".into(),
+        )),
     }
 }

@@ -70,11 +70,9 @@ async fn check_version(link: Link<'_>) -> Result<(), PostgresOpenError> {
 }
 
 async fn apply_missing(link: Link<'_>) -> Result<Vec<Missing>, PostgresOpenError> {
-    link.run(
-        "SELECT pg_advisory_xact_lock($1, hashtext(current_schema()))",
-        params![LOCK],
-    )
-    .await?;
+    // However long another node takes: it is waited for.
+    let lock = format!("SELECT pg_advisory_xact_lock({LOCK}, hashtext(current_schema()))");
+    link.batch(&lock).await?;
     link.batch(RECORD).await?;
     let applied = applied(link).await?;
     let steps = steps_to_apply(&applied)?;

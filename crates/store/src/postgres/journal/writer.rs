@@ -119,7 +119,9 @@ impl Writer {
                 return Err(Fault::Unreachable(why.into()));
             }
             let named = self.settings.named_statements;
-            let taken = Hand::take(&self.pool, self.statements, named).await;
+            let take = Hand::take(&self.pool, self.statements, named);
+            let taken = timeout(self.limit(), take).await;
+            let taken = taken.unwrap_or_else(|_late| Err(late()));
             self.hand = Some(taken.inspect_err(|_| self.not_before = now + AGAIN.0 * 4)?);
         }
         self.hand.as_ref().ok_or(Fault::NotFound)
@@ -172,7 +174,8 @@ impl Writer {
                 let fault = fenced(fault);
                 let reset = match &self.hand {
                     Some(hand) if fault.code().is_some() || matches!(fault, Fault::Fenced) => {
-                        hand.roll_back().await.is_ok()
+                        let reset = timeout(self.limit(), hand.roll_back()).await;
+                        matches!(reset, Ok(Ok(())))
                     }
                     _ => false,
                 };

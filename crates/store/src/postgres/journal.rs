@@ -14,7 +14,7 @@ mod tallies;
 mod writer;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 
@@ -72,7 +72,7 @@ impl Hot {
     /// Nothing is written any more, as if the process had been killed.
     #[cfg(test)]
     pub(super) fn kill(&self) {
-        self.fenced.store(true, Relaxed);
+        self.fenced.store(true, SeqCst);
         self.lines.close();
     }
 
@@ -88,21 +88,22 @@ impl Hot {
 
     /// Whether this node may not write what it has, since others have it.
     fn is_fenced(&self) -> bool {
-        self.fenced.load(Relaxed)
+        self.fenced.load(SeqCst)
     }
 
     /// Others have taken over what this node had: nothing of it is written any more.
     pub(super) fn fence(&self) {
-        self.marks.lock().clear();
-        if !self.fenced.swap(true, Relaxed) {
+        // First the fence: who opens marks looks for it with the marks in his hand.
+        if !self.fenced.swap(true, SeqCst) {
             tracing::warn!("others have taken over what this node had; it begins anew");
         }
+        self.marks.lock().clear();
         self.fence_met.notify_one();
     }
 
     /// This node is another, which has nothing yet.
     pub(super) fn lift_fence(&self) {
-        self.fenced.store(false, Relaxed);
+        self.fenced.store(false, SeqCst);
         self.lines.wake();
     }
 

@@ -158,7 +158,7 @@ async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>
             Ok(()) => {
                 let took = writer.clock().steady().since(begun);
                 writer.went_well(part.len(), took);
-                open_marks(writer, part, &answers, proof.mark());
+                open_marks(writer, part, &answers, &proof);
                 return Ok(answers);
             }
             // A route has changed: which, and for whom that matters, is asked.
@@ -350,12 +350,15 @@ fn is_stale(fault: &Fault) -> bool {
     fault.code() == Some(&SqlState::INVALID_ARGUMENT_FOR_LOG)
 }
 
-fn open_marks(writer: &Writer, part: &[Accept], answers: &[Answer], batch: i64) {
+/// Marks what is in memory now; unless others have it already, who took over between the commit and this.
+fn open_marks(writer: &Writer, part: &[Accept], answers: &[Answer], proof: &Proof) {
     let mut marks = writer.hot.marks.lock();
+    if writer.hot.is_fenced() || writer.membership.incarnation() != proof.owner() {
+        return;
+    }
     for (accept, answer) in part.iter().zip(answers) {
         if *answer == Ok(Accepted::New) && !accept.fresh.is_empty() {
-            let message = &accept.message;
-            marks.open(batch, message.id, accept.fresh.len());
+            marks.open(proof.mark(), accept.message.id, accept.fresh.len());
         }
     }
 }

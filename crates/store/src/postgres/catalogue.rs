@@ -6,6 +6,7 @@ mod endpoint_row;
 mod endpoints;
 mod event_types;
 mod failing;
+mod sealed;
 
 use async_trait::async_trait;
 use ringbolt_model::endpoint::{Disabled, Failing};
@@ -67,7 +68,7 @@ impl Catalogue for PostgresStore {
     }
 
     async fn destination(&self, endpoint: EndpointId) -> Result<Destination, StoreError> {
-        Ok(endpoints::destination(self, endpoint).await?)
+        Ok(sealed::destination(self, endpoint).await?)
     }
 
     async fn endpoints(
@@ -92,7 +93,7 @@ impl Catalogue for PostgresStore {
         endpoint: EndpointId,
         mut edit: Edit<EndpointSecrets>,
     ) -> Result<EndpointSecrets, StoreError> {
-        again!(endpoints::edit_secrets(self, endpoint, &mut edit))
+        again!(sealed::edit_secrets(self, endpoint, &mut edit))
     }
 
     async fn edit_headers(
@@ -100,7 +101,7 @@ impl Catalogue for PostgresStore {
         endpoint: EndpointId,
         mut edit: Edit<CustomHeaders>,
     ) -> Result<CustomHeaders, StoreError> {
-        again!(endpoints::edit_headers(self, endpoint, &mut edit))
+        again!(sealed::edit_headers(self, endpoint, &mut edit))
     }
 
     async fn delete_endpoint(

@@ -1,18 +1,18 @@
-//! Endpoints, with their secrets and headers, in rows. Transactions that change several rows lock the application's first.
+//! Endpoints, in rows. Transactions that change several rows lock the application's first.
 
 use ringbolt_model::endpoint::{Disabled, Failing};
-use ringbolt_model::{AppId, CustomHeaders, Endpoint, EndpointId, EndpointSecrets};
+use ringbolt_model::{AppId, Endpoint, EndpointId};
 
 use super::changes::{Changed, grow_routes};
 use super::endpoint_row::{
     ENDPOINT_BYTES, ENDPOINT_COLUMNS, Sealed, endpoint, insert, make_legible, update,
 };
-use crate::encoding::{json, open_headers, open_secrets, seal_headers, seal_secrets, word};
+use crate::encoding::{json, seal_headers, seal_secrets, word};
 use crate::postgres::column::{beyond, direction, get, id, one_more, to_column};
 use crate::postgres::link::{Link, params};
 use crate::postgres::pages::{bounded_listing, bounded_sql};
 use crate::postgres::{Fault, PostgresStore};
-use crate::{Destination, Edit, EndpointRef, Listing, NewEndpoint, Order, Page, StoreError};
+use crate::{Edit, EndpointRef, Listing, NewEndpoint, Order, Page, StoreError};
 
 pub(super) async fn create(store: &PostgresStore, new: &NewEndpoint) -> Result<(), Fault> {
     let mut endpoint = new.endpoint.clone();
@@ -75,26 +75,6 @@ pub(super) async fn one(
     find(store.link(&client), app, wanted, "").await
 }
 
-pub(super) async fn destination(
-    store: &PostgresStore,
-    id: EndpointId,
-) -> Result<Destination, Fault> {
-    let sql = format!(
-        "SELECT {ENDPOINT_COLUMNS}, e.secrets, e.headers FROM endpoint e \
-         WHERE e.id = $1 AND e.deleted_at IS NULL"
-    );
-    let client = store.client().await?;
-    let row = store
-        .link(&client)
-        .one(&sql, params![to_column(id.raw())])
-        .await?;
-    Ok(Destination {
-        endpoint: endpoint(&row)?,
-        secrets: open_secrets(&store.vault, id, get(&row, 16)?)?,
-        headers: open_headers(&store.vault, id, get(&row, 17)?)?,
-    })
-}
-
 pub(super) fn list_sql(order: Order) -> String {
     let (compare, way) = direction(order);
     let rows = format!(
@@ -145,73 +125,6 @@ pub(super) async fn edit(
         .await?;
     transaction.commit().await?;
     Ok(found)
-}
-
-/// What is sealed in an endpoint's row.
-#[derive(Clone, Copy)]
-enum Part {
-    Secrets,
-    Headers,
-}
-
-impl Part {
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Secrets => "secrets",
-            Self::Headers => "headers",
-        }
-    }
-}
-
-/// Changes what is sealed in an endpoint's row. No route depends on it, but other nodes have read it.
-async fn reseal<T>(
-    store: &PostgresStore,
-    id: EndpointId,
-    part: Part,
-    work: impl FnOnce(&[u8]) -> Result<(Vec<u8>, T), StoreError>,
-) -> Result<T, Fault> {
-    let (key, column) = (to_column(id.raw()), part.column());
-    let mut client = store.client().await?;
-    let transaction = client.transaction().await?;
-    let link = store.within(&transaction);
-    let sql = format!(
-        "SELECT app_id, {column} FROM endpoint WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
-    );
-    let row = link.one(&sql, params![key]).await?;
-    let (sealed, made) = work(get(&row, 1)?)?;
-    let sql = format!("UPDATE endpoint SET {column} = $2 WHERE id = $1");
-    link.run(&sql, params![key, sealed]).await?;
-    store
-        .note_change(link, Changed::Endpoint, get(&row, 0)?, key)
-        .await?;
-    transaction.commit().await?;
-    Ok(made)
-}
-
-pub(super) async fn edit_secrets(
-    store: &PostgresStore,
-    id: EndpointId,
-    change: &mut Edit<EndpointSecrets>,
-) -> Result<EndpointSecrets, Fault> {
-    reseal(store, id, Part::Secrets, |sealed| {
-        let mut secrets = open_secrets(&store.vault, id, sealed)?;
-        change(&mut secrets);
-        Ok((seal_secrets(&store.vault, id, &secrets)?, secrets))
-    })
-    .await
-}
-
-pub(super) async fn edit_headers(
-    store: &PostgresStore,
-    id: EndpointId,
-    change: &mut Edit<CustomHeaders>,
-) -> Result<CustomHeaders, Fault> {
-    reseal(store, id, Part::Headers, |sealed| {
-        let mut headers = open_headers(&store.vault, id, sealed)?;
-        change(&mut headers);
-        Ok((seal_headers(&store.vault, id, &headers)?, headers))
-    })
-    .await
 }
 
 pub(super) async fn delete(

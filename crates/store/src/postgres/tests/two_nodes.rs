@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use ringbolt_model::{Application, Endpoint, EndpointId, EndpointSecrets, EventType, Secret, Uid};
+use ringbolt_model::{
+    Application, DisableReason, Endpoint, EndpointId, EndpointSecrets, EventType, Secret, Uid,
+};
 
 use super::Database;
 use crate::conformance::Bench;
 use crate::postgres::PostgresStore;
-use crate::{AppRef, Catalogue, EndpointRef, NewEndpoint, StoreError};
+use crate::{
+    AppRef, Catalogue, EndpointRef, EventTypesShown, NewEndpoint, Order, Page, PostgresSettings,
+    StoreError,
+};
 
 /// Another node on a database.
 pub(super) async fn another(database: &Database) -> Arc<PostgresStore> {
@@ -20,6 +25,51 @@ async fn two_nodes() -> (Bench, Arc<PostgresStore>, Arc<PostgresStore>) {
     let database = Database::new();
     let (here, there) = (Arc::clone(&database.store), another(&database).await);
     (Bench::on(database).await, here, there)
+}
+
+/// A pooler that hands connections from transaction to transaction forgets statements that were prepared under a name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_names_no_statements_does_the_same() {
+    let database = Database::new();
+    let settings = PostgresSettings {
+        named_statements: false,
+        ..Database::settings(&database.name)
+    };
+    let there = PostgresStore::open(settings).await.unwrap();
+    let bench = Bench::on(database).await;
+    let app = bench.application();
+    there.create_application(app.clone()).await.unwrap();
+    let mut new = bench.new_endpoint(app.id);
+    new.endpoint.uid = uid();
+    there.create_endpoint(new.clone()).await.unwrap();
+    let by_id = EndpointRef::Id(new.endpoint.id);
+    let edit = Box::new(|endpoint: &mut Endpoint| endpoint.description = "x".into());
+    let edited = there.edit_endpoint(app.id, by_id, edit).await.unwrap();
+    let gone = there.disable_endpoint(edited.id, DisableReason::Gone, bench.now());
+    assert_eq!(gone.await, Ok(true));
+    let failing = there.failing_endpoints(first_page(), bench.now()).await;
+    let ids: Vec<_> = failing
+        .unwrap()
+        .items
+        .iter()
+        .map(|one| one.endpoint.id)
+        .collect();
+    assert_eq!(ids, [edited.id]);
+    let listed = there.endpoints(app.id, first_page()).await.unwrap();
+    assert_eq!(listed.items, bench.endpoints(app.id).await);
+    let apps = there.applications(first_page()).await.unwrap();
+    assert_eq!(apps.items, [app]);
+    let shown = EventTypesShown::default();
+    let types = there.event_types(first_page(), shown).await.unwrap();
+    assert!(types.done && types.items.is_empty());
+}
+
+fn first_page<K>() -> Page<K> {
+    Page {
+        limit: 50,
+        order: Order::Ascending,
+        after: None,
+    }
 }
 
 fn uid() -> Option<Uid> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringbolt_delivery::{Handle, Refused};
+use ringbolt_delivery::{Handle, KeyNews, Refused};
 use ringbolt_gate::dress::RequestIds;
 use ringbolt_gate::idempotency;
 use ringbolt_gate::{Authenticator, Caller, Kind, Permission, Problem};
@@ -36,8 +36,10 @@ impl Room {
         let clock = handle.clone();
         let now = Arc::new(move || clock.now());
         let auth = Authenticator::new(settings.admin_token, handle.store().clone(), now);
+        let auth = Arc::new(auth);
+        forget_what_others_revoke(&auth, &handle);
         Ok(Self {
-            auth: Arc::new(auth),
+            auth,
             ids: Arc::new(RequestIds::new()?),
             figures: Figures::default(),
             acts: Acts::new(),
@@ -100,6 +102,19 @@ impl Room {
         let found = self.store().message(app, message, with_content).await;
         found.map_err(|error| Kind::Message.or(error, segment))
     }
+}
+
+/// What another node revokes does not work here from the moment that it is heard of.
+fn forget_what_others_revoke(auth: &Arc<Authenticator>, handle: &Handle) {
+    // The machine would keep itself alive otherwise.
+    let auth = Arc::downgrade(auth);
+    handle.hear_of_keys(move |news| {
+        let Some(auth) = auth.upgrade() else { return };
+        match news {
+            KeyNews::Key(key) => auth.forget(key),
+            KeyNews::All => auth.forget_all(),
+        }
+    });
 }
 
 /// Reads a path's application: an id or a uid.

@@ -176,6 +176,10 @@ impl Authenticator {
         if self.forgotten.load(Relaxed) == forgotten {
             let pushed_out = self.known.put(hash, Arc::new(known));
             self.to_note(pushed_out.iter().filter_map(|known| known.take_use()));
+            // It may have been forgotten between the look and the keeping.
+            if self.forgotten.load(Relaxed) != forgotten {
+                self.known.remove(&hash);
+            }
         }
         (caller, (key.role == Role::Portal).then_some(flags))
     }

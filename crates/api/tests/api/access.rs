@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 use http_body::Frame;
+use ringbolt_model::{KeyId, Timestamp};
+use ringbolt_store::{Keys as _, News};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -203,6 +205,35 @@ async fn a_revoked_key_stops_at_once_and_its_last_use_is_noted() {
     let other = if id.ends_with('x') { 'y' } else { 'x' };
     let mistyped = format!("DELETE /key/{}{other}", &id[..id.len() - 1]);
     house.admin(&mistyped, Value::Null).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_key_that_another_node_revokes_is_refused_here_from_the_news_on() {
+    let house = House::new().await;
+    let mut made = Vec::new();
+    for name in ["one", "other"] {
+        let key = json!({"name": name, "role": "reader"});
+        let key = house.admin("POST /key", key).await.expect(201);
+        made.push((text(&key["id"]).parse().unwrap(), text(&key["token"])));
+    }
+    let told = async |news: fn(KeyId) -> News, (id, token): &(KeyId, String)| {
+        house.ask(token, "GET /app", Value::Null).await.expect(200);
+        let now = Timestamp::from_seconds(1_800_000_000);
+        house.others.revoke_key(*id, now).await.unwrap();
+        house.others.tell(news(*id));
+        let status = async || house.ask(token, "GET /app", Value::Null).await.status;
+        // News that may have been missed is obeyed in its turn.
+        let refused = async {
+            while status().await != 401 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), refused)
+            .await
+            .expect("it is refused before it is read again");
+    };
+    told(News::Key, &made[0]).await;
+    told(|_| News::Everything, &made[1]).await;
 }
 
 #[tokio::test]

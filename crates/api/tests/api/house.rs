@@ -15,7 +15,8 @@ use ringbolt_delivery::{Driver, DriverSettings, HttpSettings, start};
 use ringbolt_gate::token::TokenHash;
 use ringbolt_model::{Clock, SignatureHeaders, Timestamp};
 use ringbolt_net::{ClientSettings, Guard, TargetPolicy};
-use ringbolt_store::{SqliteSettings, SqliteStore, Store};
+use ringbolt_store::{SqliteSettings, SqliteStore};
+use ringbolt_testkit::Pretended;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -94,6 +95,8 @@ pub(crate) struct House {
     pub(crate) receiver: Arc<Receiver>,
     pub(crate) url: String,
     pub(crate) clock: Arc<Watch>,
+    /// The store, and the other nodes that share it.
+    pub(crate) others: Arc<Pretended>,
     _driver: Driver,
     _folder: tempfile::TempDir,
 }
@@ -131,7 +134,8 @@ impl House {
         let shown: Arc<dyn Clock> = clock.clone();
         let path = folder.path().join("ringbolt.db");
         let settings = SqliteSettings::new(path, vec![[7; 32]], shown.clone());
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(settings).expect("a store"));
+        let store = Arc::new(SqliteStore::open(settings).expect("a store"));
+        let others = Arc::new(Pretended::over(store.clone()));
         let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a network")]);
         let mut settings = DriverSettings {
             engine: Default::default(),
@@ -148,7 +152,9 @@ impl House {
             },
         };
         settings.engine.schedule = "10ms,10ms".parse().expect("a schedule");
-        let (handle, driver) = start(settings, store, shown).await.expect("a machine");
+        let (handle, driver) = start(settings, others.clone(), shown)
+            .await
+            .expect("a machine");
         let receiver = Arc::new(Receiver::default());
         let url = receiver.listen(&TaskTracker::new()).await;
         let settings = ApiSettings {
@@ -166,6 +172,7 @@ impl House {
             receiver,
             url,
             clock,
+            others,
             _driver: driver,
             _folder: folder,
         }

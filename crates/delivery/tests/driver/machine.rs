@@ -23,7 +23,7 @@ use ringbolt_store::{
 };
 use tokio::sync::{Notify, Semaphore};
 
-use crate::pretended::Pretended;
+use ringbolt_testkit::Pretended;
 
 /// A clock that starts at a known moment and runs with the runtime's.
 struct TestClock(tokio::time::Instant);

@@ -2,7 +2,6 @@
 
 mod machine;
 mod nodes;
-mod pretended;
 
 use std::sync::atomic::Ordering::Relaxed;
 

@@ -103,12 +103,21 @@ impl Authenticator {
         written
     }
 
-    /// Forgets a key; whoever is reading it does not remember it.
-    fn forget(&self, key: KeyId) {
+    /// Forgets a key: it was revoked, or ends earlier. Whoever is reading it does not remember it.
+    pub fn forget(&self, key: KeyId) {
         self.forgotten.fetch_add(1, Relaxed);
         let known = self.known.values();
         let uses = known.iter().filter(|known| known.id == key);
         self.to_note(uses.filter_map(|known| known.take_use()));
         self.known.retain(|known| known.id != key);
+    }
+
+    /// Forgets all keys: any may have been revoked, or made.
+    pub fn forget_all(&self) {
+        self.forgotten.fetch_add(1, Relaxed);
+        let known = self.known.values();
+        self.to_note(known.iter().filter_map(|known| known.take_use()));
+        self.known.retain(|_| false);
+        self.unknown.retain(|_| false);
     }
 }

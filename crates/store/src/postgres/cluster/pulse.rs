@@ -81,7 +81,7 @@ impl Pulse {
         }
         self.hear_of_changes().await?;
         self.beats = self.beats.wrapping_add(1);
-        if self.beats % DAYS_EVERY == 0 {
+        if self.beats.is_multiple_of(DAYS_EVERY) {
             let client = self.peers.client().await?;
             let now = self.peers.settings.clock.now();
             self.days.make(self.peers.link(&client), now).await?;

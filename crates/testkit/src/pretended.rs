@@ -19,28 +19,39 @@ use ringbolt_store::{
     StoreError, Tidied, Upkeep, Working, Write,
 };
 
-pub(crate) struct Pretended {
+/// A store of which one test is the other nodes.
+pub struct Pretended {
     inner: Arc<SqliteStore>,
     listener: OnceLock<Arc<Listener>>,
     ear: OnceLock<Ear>,
     /// The version of all routes: whoever routed by another is refused.
-    pub(crate) version: AtomicU64,
+    pub version: AtomicU64,
     /// Before so many messages are committed it grows.
-    pub(crate) moves: AtomicU32,
-    pub(crate) slot: AtomicU16,
-    pub(crate) lapsed: AtomicBool,
-    pub(crate) refuses: AtomicBool,
+    pub moves: AtomicU32,
+    /// Its number in ids.
+    pub slot: AtomicU16,
+    /// Its lease has run out.
+    pub lapsed: AtomicBool,
+    /// It may accept nothing.
+    pub refuses: AtomicBool,
     /// Others have taken over: outcomes are not recorded.
-    pub(crate) fenced: AtomicBool,
-    pub(crate) stale: AtomicU32,
-    pub(crate) disowned: AtomicU32,
-    pub(crate) looked_for_lanes: AtomicU32,
-    pub(crate) loads: Mutex<Vec<NodeLoad>>,
-    pub(crate) left: AtomicBool,
+    pub fenced: AtomicBool,
+    /// How many messages were refused for their routes.
+    pub stale: AtomicU32,
+    /// How many outcomes were not recorded.
+    pub disowned: AtomicU32,
+    /// How often it was asked for lanes with work.
+    pub looked_for_lanes: AtomicU32,
+    /// What the node has said of itself.
+    pub loads: Mutex<Vec<NodeLoad>>,
+    /// Whether the node has given up its lease.
+    pub left: AtomicBool,
 }
 
 impl Pretended {
-    pub(crate) fn over(inner: Arc<SqliteStore>) -> Self {
+    /// Over this store, in which nobody else does anything until told so.
+    #[must_use]
+    pub fn over(inner: Arc<SqliteStore>) -> Self {
         Self {
             inner,
             listener: OnceLock::new(),
@@ -60,7 +71,10 @@ impl Pretended {
     }
 
     /// Another node is heard of.
-    pub(crate) fn tell(&self, news: News) {
+    ///
+    /// # Panics
+    /// If nobody listens yet.
+    pub fn tell(&self, news: News) {
         self.ear.get().expect("somebody listens")(news);
     }
 

@@ -7,7 +7,7 @@ import pytest
 from harness.pages import PAGES
 from harness.server import ringbolt
 
-GROUPS = "log|tls|delivery|net|api|retention|runtime"
+GROUPS = "log|tls|delivery|net|api|retention|postgres|runtime"
 METHODS = "GET|POST|PUT|PATCH|DELETE|HEAD"
 
 

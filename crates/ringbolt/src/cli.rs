@@ -94,7 +94,7 @@ Examples:
   ringbolt migrate
   ringbolt migrate --dry-run    what would be done, as SQL
 
-Servers do it by themselves when they start. By hand it can be done before, by another role.")]
+Servers do it by themselves when they start. By hand it can be done before, as the same role: it has to own the tables.")]
     Migrate(MigrateArgs),
 
     /// Shows everything in one process: a server, a receiver that fails once, three events

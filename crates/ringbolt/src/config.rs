@@ -208,7 +208,7 @@ const SHORTEST_RETENTION: std::time::Duration = std::time::Duration::from_secs(1
 /// The shortest lease: within less, a busy moment would look like a death.
 const SHORTEST_LEASE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Two connections write the hot path, one keeps the lease, and requests need some as well.
+/// Three connections write the hot path, one keeps the lease, and requests need some as well.
 const LEAST_CONNECTIONS: u32 = 5;
 
 /// One less than there are cores: the store's writer is a thread of its own.

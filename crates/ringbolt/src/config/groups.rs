@@ -154,7 +154,7 @@ settings! {
 settings! {
     /// A store in PostgreSQL, and this server as one of several nodes.
     Postgres {
-        /// Connections of this node at most, one more listens. Two write what is accepted and delivered.
+        /// Connections of this node at most; one more listens. Three write what is accepted and delivered.
         connections: NonZeroU32 = "postgres.connections", "10";
         /// Whether statements are prepared once under a name. `false` behind a pooler that hands connections on from
         /// transaction to transaction, such as PgBouncer.

@@ -126,3 +126,18 @@ fn roots(address: &PostgresAddress) -> Result<RootCertStore, PostgresOpenError> 
     }
     Ok(roots)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_tells_the_role_behind_a_pooler_what_a_connection_is_told() {
+        let page = include_str!("../../../../docs/src/postgres.md");
+        let told = SET_UP.split(';').map(|setting| setting.trim().to_owned());
+        for setting in told.filter(|setting| !setting.is_empty()) {
+            let line = format!("ALTER ROLE ringbolt {setting};");
+            assert!(page.contains(&line), "{line}");
+        }
+    }
+}

@@ -55,7 +55,8 @@ pub(super) async fn single(address: &PostgresAddress) -> Result<(Client, Message
 
 /// Makes connections to one database, set up and ready.
 ///
-/// Behind a pooler that hands connections on (`named` is false) what a connection is told does not stay with it: there the role is told, once.
+/// Behind a pooler that hands connections on (`named` is false) what a connection is told does not stay with it: there the
+/// operator tells the role, once, as `docs/src/postgres.md` says.
 pub(super) fn pool(
     address: &PostgresAddress,
     most: usize,

@@ -56,7 +56,7 @@ impl Fault {
             if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED)
     }
 
-    /// Whether the database has no space, or no other means to write any more.
+    /// Whether the database has no space.
     fn is_full(&self) -> bool {
         matches!(self.code(), Some(code) if *code == SqlState::DISK_FULL)
     }

@@ -1,6 +1,6 @@
 //! Making deliveries pending again: one by hand, or the failed ones of an endpoint. They are this node's from then on.
 
-use ringbolt_model::{DeliveryKey, DeliveryState, EndpointId, MessageId, Timestamp, id};
+use ringbolt_model::{AppId, DeliveryKey, DeliveryState, EndpointId, MessageId, Timestamp, id};
 
 use super::prove;
 use crate::Recovered;
@@ -62,7 +62,7 @@ impl PostgresStore {
     /// Makes a delivery pending; says `false` if its message's content is gone.
     pub(super) async fn resend_now(
         &self,
-        app: ringbolt_model::AppId,
+        app: AppId,
         key: DeliveryKey,
         now: Timestamp,
     ) -> Result<bool, Fault> {

@@ -231,7 +231,7 @@ pub(super) static COUNT: HotSql = HotSql {
     ],
 };
 
-/// What the connection that accepts prepares.
+/// What a connection that accepts prepares.
 pub(super) static OF_ACCEPTING: [&HotSql; 14] = [
     &PROVE,
     &ROUTED,

@@ -26,12 +26,12 @@ test-long: units large
 large: tools-test
 	cargo nextest run --locked --release --package ringbolt-store --features conformance --test large --run-ignored only --no-capture
 
-# Unit, property, simulation and conformance tests.
+# Unit, property, simulation and conformance tests, beside a PostgreSQL that they share.
 units: tools-test
-	cargo nextest run --workspace --locked
+	scripts/with-postgres cargo nextest run --workspace --locked
 	cargo test --doc --workspace --locked
 
-# The built binary against real clients.
+# The built binary against real clients, beside a PostgreSQL of its own.
 blackbox: tools-test binary
 	tests/run
 

@@ -6,11 +6,14 @@ from contextlib import suppress
 from subprocess import TimeoutExpired
 
 import httpx
+import pytest
 
 from harness.load import Load
 from harness.receiver import Hang, Receiver, Reply
 from harness.server import Server
 from harness.waiting import eventually
+
+pytestmark = pytest.mark.every_store
 
 
 def test_sigterm_finishes_what_is_in_flight():

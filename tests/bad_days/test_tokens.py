@@ -10,6 +10,8 @@ from harness.api import expect
 from harness.server import ADMIN_TOKEN, Server
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 # Open to everybody on purpose.
 OPEN = {"/api/v1/health", "/api/v1/health/ping", "/openapi.json", "/docs"}
 METHODS = ("get", "post", "put", "patch", "delete")

@@ -13,6 +13,8 @@ from svix.api import (
 from harness.sdk import invalid, refused, walk
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 
 def test_create_answers_what_was_given_and_what_was_made(svix):
     made = svix.application.create(

@@ -18,6 +18,8 @@ from harness.receiver import Reply
 from harness.sdk import refused, walk
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.fixture
 def story(svix, app, receiver):

@@ -22,6 +22,8 @@ from harness.receiver import Reply
 from harness.sdk import invalid, refused, walk
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 URL = "http://127.0.0.1:9/never-sent-to"
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

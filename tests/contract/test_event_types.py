@@ -1,5 +1,6 @@
 """Event types through the official Python SDK."""
 
+import pytest
 from svix.api import (
     EventTypeIn,
     EventTypeListOptions,
@@ -9,6 +10,8 @@ from svix.api import (
 from svix.api.event_type import EventTypeDeleteOptions
 
 from harness.sdk import invalid, refused, walk
+
+pytestmark = pytest.mark.every_store
 
 SCHEMA = {"1": {"type": "object", "properties": {"n": {"type": "integer"}}}}
 

@@ -16,6 +16,8 @@ from svix.api import (
 
 from harness.server import Server
 
+pytestmark = pytest.mark.every_store
+
 BODY = {"eventType": "i.t", "payload": {"n": 1}}
 
 

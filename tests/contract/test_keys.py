@@ -6,6 +6,8 @@ from harness.api import expect
 from harness.server import Server
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.fixture(scope="module")
 def world():

@@ -16,6 +16,8 @@ from svix.api import (
 from harness.sdk import invalid, refused, walk
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 CONTENT = MessageCreateOptions(with_content=True)
 
 

@@ -3,8 +3,12 @@
 import os
 import subprocess
 
+import pytest
+
 from harness.other_sdks import JS, RUST
 from harness.server import ADMIN_TOKEN
+
+pytestmark = pytest.mark.every_store
 
 
 def run(command, server, receiver, **more):

@@ -9,6 +9,8 @@ from harness.sdk import refused
 from harness.server import Server
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.fixture
 def portal(svix, sdk_as, app):

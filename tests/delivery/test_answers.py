@@ -8,6 +8,8 @@ import pytest
 from harness.receiver import Raw, Receiver, Reply, Reset
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 OK = b"HTTP/1.1 200 OK\r\n"
 EMPTY = OK + b"content-length: 0\r\n\r\n"
 

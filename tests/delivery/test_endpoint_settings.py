@@ -10,6 +10,8 @@ from harness.receiver import Reply
 from harness.server import Server
 from harness.waiting import eventually, never
 
+pytestmark = pytest.mark.every_store
+
 
 def test_an_endpoints_own_schedule_replaces_the_servers(api, app, receiver):
     receiver.answer = Reply(500)

@@ -6,6 +6,8 @@ from harness.receiver import Held, Receiver, Reply
 from harness.server import Server
 from harness.waiting import eventually
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.mark.parametrize(
     "setting, value, figure, most",

@@ -10,6 +10,8 @@ from harness.receiver import Hang, Raw, Receiver, Reply, Reset, script
 from harness.server import Server
 from harness.waiting import eventually, never
 
+pytestmark = pytest.mark.every_store
+
 
 def gaps(arrivals):
     return [later.at - earlier.at for earlier, later in zip(arrivals, arrivals[1:])]

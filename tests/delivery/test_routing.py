@@ -1,7 +1,11 @@
 """Which endpoint gets which message: event types, channels, the disabled and the deleted."""
 
+import pytest
+
 from harness.receiver import Reply
 from harness.waiting import eventually, never
+
+pytestmark = pytest.mark.every_store
 
 
 def arrived(receiver):

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from . import postgres
 from .api import Api
 from .ports import free_port
 from .waiting import PATIENCE
@@ -53,6 +54,7 @@ def ringbolt(*arguments, timeout=2 * PATIENCE, cwd=None, stdin=None, user=None, 
 class Server:
     """One `ringbolt serve`; may be stopped, killed and started again on the same folder and port.
 
+    Its store is a file in the folder, or a schema of PostgreSQL in a run with RINGBOLT_TEST_STORE=postgres.
     A test fails whose server has crashed or panicked, though nobody may have noticed. `settings` are environment variables; those without the RINGBOLT_ prefix get it. `files` is how many it may have open.
     """
 
@@ -77,6 +79,10 @@ class Server:
             "RINGBOLT_DELIVERY__ALLOW_NETWORKS": allow,
             "RUST_LOG": os.environ.get("RINGBOLT_TEST_LOG", "info"),
         }
+        self.schema = None
+        if postgres.is_the_store() and "STORE" not in settings and "RINGBOLT_STORE" not in settings:
+            self.schema = postgres.Schema()
+            self.settings |= postgres.settings(self.schema.address)
         self.settings |= {
             key if key.startswith(("RINGBOLT_", "RUST_")) else f"RINGBOLT_{key}": value
             for key, value in settings.items()
@@ -101,6 +107,8 @@ class Server:
         Server.open.remove(self)
         self.api.close()
         self.kill()
+        if self.schema:
+            self.schema.close()
         if self._temporary:
             self._temporary.cleanup()
 

@@ -1,5 +1,7 @@
 """What is kept, and for how long: old messages go by themselves, contents when they are told to."""
 
+import pytest
+
 from harness.api import expect
 from harness.receiver import Receiver, Reply
 from harness.server import Server
@@ -9,6 +11,7 @@ from harness.waiting import eventually
 GONE = 180.0
 
 
+@pytest.mark.every_store
 def test_messages_go_after_their_time_and_what_was_parked_has_expired():
     settings = {"RETENTION__CONTENT": "3s", "DELIVERY__RETRY_SCHEDULE": "1h"}
     with Receiver() as receiver, Receiver(Reply(500)) as failing, Server(**settings) as server:
@@ -31,6 +34,7 @@ def test_messages_go_after_their_time_and_what_was_parked_has_expired():
         eventually(lambda: young in receiver.ids, what="what is new is delivered")
 
 
+@pytest.mark.every_store
 def test_what_is_still_to_be_tried_outlives_retention_and_is_delivered():
     settings = {"RETENTION__CONTENT": "1s", "DELIVERY__RETRY_SCHEDULE": "2s," * 63 + "2s"}
     with Receiver(Reply(500)) as receiver, Server(**settings) as server:
@@ -59,6 +63,7 @@ def test_the_file_gives_the_space_of_old_messages_back(tmp_path):
         assert (tmp_path / "ringbolt.db").stat().st_size < 12_000_000, "of thirty million bytes"
 
 
+@pytest.mark.every_store
 def test_a_retention_of_nothing_is_refused():
     server = Server(RETENTION__CONTENT="999ms").spawn()
     try:

@@ -106,6 +106,8 @@ pub struct PostgresLook {
     pub version: String,
     /// Whether it is a standby, which cannot be written.
     pub in_recovery: bool,
+    /// The schema that everything is in, and whether this role may create in it. None if no schema of the search path exists.
+    pub schema: Option<(String, bool)>,
     /// The steps of the schema that the next start applies, each with its SQL.
     pub missing: Vec<(&'static str, &'static str)>,
     /// By how much the clocks differ.
@@ -122,10 +124,13 @@ pub async fn look(settings: &PostgresSettings) -> Result<PostgresLook, PostgresO
     let client = pool.get().await?;
     let link = Link::of(&client, settings.named_statements);
     let sql = "SELECT current_setting('server_version'), pg_is_in_recovery(), \
-        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, current_schema()::text, \
+        coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)";
     let row = link.one(sql, params![]).await?;
     let ours = settings.clock.now().as_micros();
     let theirs: i64 = get(&row, 2)?;
+    let schema: Option<String> = get(&row, 3)?;
+    let may_create = get(&row, 4)?;
     let missing = migrations::missing(link).await?;
     let sql = "SELECT to_regclass('house') IS NOT NULL";
     if get(&link.one(sql, params![]).await?, 0)? {
@@ -138,6 +143,7 @@ pub async fn look(settings: &PostgresSettings) -> Result<PostgresLook, PostgresO
     Ok(PostgresLook {
         version: get(&row, 0)?,
         in_recovery: get(&row, 1)?,
+        schema: schema.map(|name| (name, may_create)),
         missing,
         clock_differs_by: Duration::from_micros((ours - theirs).unsigned_abs()),
     })

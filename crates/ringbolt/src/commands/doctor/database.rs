@@ -36,8 +36,25 @@ fn judged(shown: &str, look: &PostgresLook) -> Finding {
              target_session_attrs=read-write"
         ));
     }
+    match &look.schema {
+        None => {
+            return Finding::Bad(format!(
+                "{shown} has no schema of those that this role looks for: create one, or name another (search_path)"
+            ));
+        }
+        Some((schema, false)) => {
+            return Finding::Bad(format!(
+                "{shown}: this role may create nothing in the schema {schema}, which the tables of each day need: \
+                 GRANT USAGE, CREATE ON SCHEMA {schema}"
+            ));
+        }
+        Some((_, true)) => {}
+    }
     let steps = match look.missing.len() {
         0 => "its schema is up to date".to_owned(),
+        1 => {
+            "the next start applies a step to its schema (`ringbolt migrate --dry-run`)".to_owned()
+        }
         steps => format!(
             "the next start applies {steps} steps to its schema (`ringbolt migrate --dry-run`)"
         ),

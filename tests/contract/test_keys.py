@@ -37,6 +37,7 @@ TABLE = [
     ("GET", "/app/{app}/endpoint/{endpoint}/secret", None, "admin"),
     ("POST", "/app/{app}/endpoint/{endpoint}/secret/rotate", {}, "admin"),
     ("GET", "/endpoint/failing", None, "admin reader"),
+    ("GET", "/nodes", None, "admin reader"),
     ("POST", "/app/{app}/endpoint", {"url": "http://127.0.0.1:9/"}, "admin"),
     ("PUT", "/app/{app}/endpoint/{endpoint}/headers", {"headers": {}}, "admin"),
     ("GET", "/app/{app}/msg", None, "admin reader"),

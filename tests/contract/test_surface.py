@@ -47,6 +47,7 @@ def test_health_names_its_parts(server, svix):
     assert answer.status_code == 200
     parts = answer.json()
     assert {parts[part]["status"] for part in ("store", "delivery")} == {"ok"}, "each part's state"
+    assert parts["lease"] == {"held": True}
     workers = {"driver", "start-up", "upkeep", "key-uses", "revocations", "door", "door-sweep"}
     if not postgres.is_the_store():
         workers |= {"store-write", "store-read", "store-copy"}

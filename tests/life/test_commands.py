@@ -28,7 +28,7 @@ def said(done):
 def test_help_names_every_command():
     done = ringbolt("--help")
     assert done.returncode == 0
-    for command in ("serve", "config", "doctor", "failing", "demo", "key", "backup"):
+    for command in ("serve", "config", "doctor", "failing", "nodes", "demo", "key", "backup"):
         assert command in done.stdout, command
 
 
@@ -83,6 +83,27 @@ def test_failing_names_the_endpoints_that_fail_and_why(tmp_path):
         assert since == sorted(since), "those that have failed for longest come first"
         server.stop()
         assert "no server runs" in said(ringbolt("failing", cwd=tmp_path, **settings))
+
+
+def test_nodes_names_the_server_and_what_it_does(tmp_path):
+    with Receiver(Reply(500)) as receiver, Server(tmp_path) as server:
+        api, settings = server.api, server.settings
+        (node,) = api.get("/nodes").json()["data"]
+        assert node["isThis"] and node["name"] and node["lastSeen"] >= node["startedAt"]
+        app = api.application("one")
+        api.endpoint(app, receiver.url())
+        api.send(app)
+        eventually(lambda: api.get("/nodes").json()["data"][0]["pending"] == 1, what="what waits is told")
+
+        done = ringbolt("nodes", cwd=tmp_path, **settings)
+        assert done.returncode == 0, said(done)
+        titles, row = done.stdout.splitlines()
+        assert titles.startswith("node") and titles.endswith("pending")
+        told = row.split()
+        assert told[0] == f"{node['incarnation']}*" and told[2] == node["name"] and told[-1] == "1"
+        assert told[5] == node["startedAt"], "when it started"
+        server.stop()
+        assert ringbolt("nodes", cwd=tmp_path, **settings).returncode == 1, "nobody is there to ask"
 
 
 def complete(api, endpoints):

@@ -32,6 +32,8 @@ pub(crate) struct HealthOut {
     store: PartOut,
     /// Whether messages are accepted and delivered.
     delivery: PartOut,
+    /// What others that share the store let this node do.
+    lease: LeaseOut,
     /// The background workers.
     workers: Vec<WorkerOut>,
     /// The store again, by the name that others look for.
@@ -40,6 +42,13 @@ pub(crate) struct HealthOut {
     queue: PartOut,
     /// The cache is in memory.
     cache: PartOut,
+}
+
+/// A node's right to act.
+#[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
+struct LeaseOut {
+    /// Whether it holds: while it does not, nothing is sent or accepted here. That of the only node that there can be always does.
+    held: bool,
 }
 
 /// A background worker.
@@ -107,11 +116,14 @@ async fn health(State(room): Here) -> (StatusCode, Json<HealthOut>) {
         (false, true) => PAUSED,
         (false, false) => OK,
     };
-    let well = status.store.writable && !status.stopping;
+    let well = status.store.writable && status.lease_held && !status.stopping;
     let out = HealthOut {
         status: if well { "ok" } else { "error" },
         store,
         delivery,
+        lease: LeaseOut {
+            held: status.lease_held,
+        },
         workers: status
             .workers
             .into_iter()
@@ -140,6 +152,7 @@ pub(crate) async fn without_store() -> (StatusCode, Json<HealthOut>) {
         status: "error",
         store: FULL,
         delivery: STARTING,
+        lease: LeaseOut { held: false },
         workers: Vec::new(),
         database: FULL,
         queue: FULL,

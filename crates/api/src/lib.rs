@@ -13,6 +13,7 @@ mod health;
 mod hot;
 mod key;
 mod message;
+mod node;
 mod permitted;
 mod portal;
 mod room;

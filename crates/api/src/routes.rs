@@ -22,7 +22,9 @@ use crate::permitted::permitted;
 use crate::room::Room;
 use crate::slash::without_last_slash;
 use crate::turns::{Turns, in_turn};
-use crate::{application, attempt, docs, endpoint, event_type, health, hot, key, message, portal};
+use crate::{
+    application, attempt, docs, endpoint, event_type, health, hot, key, message, node, portal,
+};
 
 /// Routes that ask for a token before anything else.
 fn guarded() -> OpenApiRouter<Arc<Room>> {
@@ -34,6 +36,7 @@ fn guarded() -> OpenApiRouter<Arc<Room>> {
         .merge(event_type::routes())
         .merge(portal::routes())
         .merge(key::routes())
+        .merge(node::routes())
 }
 
 /// Routes that ask for a token themselves, or for none.

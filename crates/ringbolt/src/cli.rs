@@ -67,6 +67,15 @@ Examples:
 Asks the running server. Those that have failed for longest come first.")]
     Failing(Settings),
 
+    /// Lists the nodes that share the store: where each is, what it does, whether it is alive
+    #[command(after_help = "\
+Examples:
+  ringbolt nodes
+  ringbolt nodes --config /etc/ringbolt.toml
+
+Asks the running server on this machine. Those that started first come first.")]
+    Nodes(Settings),
+
     /// Makes, lists and revokes API keys
     #[command(
         subcommand,

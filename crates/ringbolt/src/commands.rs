@@ -7,4 +7,5 @@ pub(crate) mod doctor;
 pub(crate) mod failing;
 pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod nodes;
 pub(crate) mod serve;

@@ -61,6 +61,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Config(args) => commands::config::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Failing(settings) => commands::failing::run(settings),
+        Command::Nodes(settings) => commands::nodes::run(settings),
         Command::Key(command) => commands::key::run(command),
         Command::Backup(args) => commands::backup::run(args),
         Command::Migrate(args) => commands::migrate::run(args),

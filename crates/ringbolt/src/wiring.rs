@@ -26,6 +26,7 @@ pub(crate) fn sqlite(
     SqliteSettings {
         retention: config.retention.content,
         max_endpoints_per_app: count(config.api.max_endpoints_per_app.get()),
+        node: node(config),
         ..SqliteSettings::new(path.to_owned(), keys, clock)
     }
 }
@@ -38,12 +39,6 @@ pub(crate) fn postgres(
     clock: Arc<dyn Clock>,
 ) -> PostgresSettings {
     let keys = keys.reveal().iter().map(|key| **key).collect();
-    let name = || {
-        rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned()
-    };
     PostgresSettings {
         listen_address: config.postgres.listen_url.clone(),
         retention: config.retention.content,
@@ -52,12 +47,23 @@ pub(crate) fn postgres(
         named_statements: config.postgres.named_statements,
         lease: config.postgres.lease,
         clock_tolerance: config.postgres.clock_tolerance,
-        node: NodeName {
-            name: config.postgres.node_name.clone().unwrap_or_else(name),
-            address: config.public_url(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        node: node(config),
         ..PostgresSettings::new(address.clone(), keys, clock)
+    }
+}
+
+/// Who this node is.
+fn node(config: &Config) -> NodeName {
+    let name = || {
+        rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned()
+    };
+    NodeName {
+        name: config.postgres.node_name.clone().unwrap_or_else(name),
+        address: config.public_url(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 

@@ -14,7 +14,7 @@ pub use catalogue::{
     AppRef, Catalogue, Destination, Edit, EndpointRef, EventTypesShown, FailingEndpoint,
     NewEndpoint,
 };
-pub use cluster::{Cluster, Ear, News, Node, NodeLoad};
+pub use cluster::{Cluster, Ear, News, Node, NodeLoad, NodeName};
 pub use deliveries::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoredDelivery};
 pub use idempotency::{Answers, IdempotencyKey, KEPT as IDEMPOTENCY_KEPT, KeptAnswer};
 pub use journal::{

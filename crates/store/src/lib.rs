@@ -13,7 +13,7 @@ mod vault;
 
 pub use contract::*;
 pub use postgres::{
-    AddressError, NodeName, PostgresAddress, PostgresLook, PostgresOpenError, PostgresSettings,
+    AddressError, PostgresAddress, PostgresLook, PostgresOpenError, PostgresSettings,
     PostgresStore, Trust, look, migrate,
 };
 pub use sqlite::{

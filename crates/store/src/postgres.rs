@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 pub(crate) use fault::Fault;
 pub use open::{PostgresLook, PostgresOpenError, look, migrate};
-pub use settings::{AddressError, NodeName, PostgresAddress, PostgresSettings, Trust};
+pub use settings::{AddressError, PostgresAddress, PostgresSettings, Trust};
 
 use crate::vault::Vault;
 use link::Link;

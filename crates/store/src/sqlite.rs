@@ -77,6 +77,8 @@ pub struct SqliteStore {
     inherited: MessageId,
     readers: Readers,
     waiting: Semaphore,
+    /// What is told of the only node that it has.
+    alone: cluster::Alone,
     thread: Mutex<Option<JoinHandle<()>>>,
     _lock: Arc<[File; 2]>,
 }
@@ -102,6 +104,7 @@ impl SqliteStore {
         let inherited = marks::last(&conn)?;
         let place = open::place(&path, &lock)?;
         let shared = Arc::new(Shared::new(&settings, place));
+        let alone = cluster::Alone::since(settings.clock.now());
         let readers = Readers::start(&path, settings.readers)?;
         let thread = Writer::start(conn, Arc::clone(&shared), Arc::clone(&lock))?;
         Ok(Self {
@@ -113,6 +116,7 @@ impl SqliteStore {
             inherited,
             readers,
             waiting: Semaphore::new(WRITES_WAITING),
+            alone,
             thread: Mutex::new(Some(thread)),
             _lock: lock,
         })

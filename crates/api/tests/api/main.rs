@@ -6,6 +6,7 @@ mod errors;
 mod faults;
 mod house;
 mod life;
+mod nodes;
 mod portals;
 mod repeats;
 mod surface;

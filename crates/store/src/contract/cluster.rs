@@ -40,6 +40,17 @@ pub struct NodeLoad {
     pub pending: u64,
 }
 
+/// Who a node is, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeName {
+    /// Its host's name, or another.
+    pub name: String,
+    /// Where it can be reached.
+    pub address: String,
+    /// Its version.
+    pub version: String,
+}
+
 /// A node, as the others see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -57,7 +68,7 @@ pub struct Node {
     pub started_at: Timestamp,
     /// When it was last seen.
     pub seen_at: Timestamp,
-    /// How long its lease holds, from now; nothing if it has lapsed.
+    /// How long its lease holds, from now: not at all if it has lapsed, nothing if it never ends.
     pub lease_left: Option<Duration>,
     /// Whether it is the one that was asked.
     pub is_this: bool,

@@ -158,7 +158,7 @@ impl PostgresStore {
             version: get(row, 4)?,
             started_at: time(row, 5)?,
             seen_at: Timestamp::from_micros(until - lease),
-            lease_left: (left > 0).then(|| Duration::from_micros(left)),
+            lease_left: Some(Duration::from_micros(left)),
             is_this: incarnation == self.membership.incarnation(),
             load: NodeLoad {
                 lanes: count(8)?,

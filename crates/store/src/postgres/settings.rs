@@ -10,6 +10,8 @@ use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 use zeroize::Zeroizing;
 
+use crate::NodeName;
+
 /// How a PostgreSQL store is to be.
 #[derive(Clone)]
 pub struct PostgresSettings {
@@ -40,17 +42,6 @@ pub struct PostgresSettings {
     pub node: NodeName,
     /// Where the store reads the time.
     pub clock: Arc<dyn Clock>,
-}
-
-/// Who a node is, for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NodeName {
-    /// Its host's name, or another.
-    pub name: String,
-    /// Where it can be reached.
-    pub address: String,
-    /// Its version.
-    pub version: String,
 }
 
 impl PostgresSettings {

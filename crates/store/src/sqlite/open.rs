@@ -15,6 +15,7 @@ use super::backup::partial::is_unfinished;
 use super::fault::wants_space;
 use super::migrations;
 use super::place::{Place, log_of, resolved};
+use crate::NodeName;
 use crate::vault::Vault;
 
 /// How a SQLite store is to be.
@@ -34,6 +35,8 @@ pub struct SqliteSettings {
     pub accept_queue_bytes: usize,
     /// How many connections read side by side.
     pub readers: usize,
+    /// Who this node is, for people.
+    pub node: NodeName,
     /// Where the store reads the time.
     pub clock: Arc<dyn Clock>,
     /// What goes wrong in tests.
@@ -53,6 +56,7 @@ impl SqliteSettings {
             accept_queue: 20_000,
             accept_queue_bytes: 64 << 20,
             readers: 3,
+            node: NodeName::default(),
             clock,
             #[cfg(test)]
             faults: super::faults::Faults::default(),

@@ -103,8 +103,12 @@ impl Layers {
         }
         all = all.merge(Texts::environment(&sources.environment));
         for flag in &sources.flags {
-            let secret = |setting: &Setting| setting.secret != Secrecy::Open;
-            if all_settings().any(|setting| secret(setting) && setting.key == flag.key) {
+            let secret = |setting: &Setting| match setting.secret {
+                Secrecy::Open => false,
+                Secrecy::Whole => true,
+                Secrecy::Password => !is_without_password(&flag.value),
+            };
+            if all_settings().any(|setting| setting.key == flag.key && secret(setting)) {
                 return Err(ConfigError::of(Problem::exposed(&flag.key, &flag.name)));
             }
             all = all.merge(Texts::flag(flag));
@@ -298,6 +302,44 @@ impl fmt::Display for Origin {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Environment => f.write_str("environment"),
             Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+/// Whether an address surely has no password in it: it is a file, or a database whose user is named alone.
+fn is_without_password(address: &str) -> bool {
+    if address.starts_with("sqlite:") {
+        return true;
+    }
+    let Some(rest) = address
+        .strip_prefix("postgres://")
+        .or_else(|| address.strip_prefix("postgresql://"))
+    else {
+        return false;
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    !user.contains(':') && !rest.to_ascii_lowercase().contains("password=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_on_the_command_line_has_no_password() {
+        for fine in [
+            "sqlite:a.db",
+            "postgres://u@h/db",
+            "postgres://h:5432,i:1/db?sslmode=require",
+        ] {
+            assert!(is_without_password(fine), "{fine}");
+        }
+        for secret in [
+            "postgres://u:pw@h/db",
+            "postgres://u@h/db?password=pw",
+            "http://t@proxy",
+        ] {
+            assert!(!is_without_password(secret), "{secret}");
         }
     }
 }

@@ -121,6 +121,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("token", "admin_token"),
     ("secret", "encryption_key"),
     ("url", "public_url"),
+    ("base_url", "public_url"),
     ("proxy", "delivery.egress_proxy"),
     ("cert", "tls.certificate"),
     ("ca", "net.extra_roots"),

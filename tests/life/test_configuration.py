@@ -110,11 +110,11 @@ def test_what_is_wrong_with_a_value_is_said(tmp_path, command, key, value, named
 
 def test_a_section_that_is_none_is_answered_with_those_that_there_are(tmp_path):
     file = tmp_path / "ringbolt.toml"
-    for text in ("[nope]\n", '[nope]\nwhat = "3s"\n'):
+    for text in ("[zzzz]\n", '[zzzz]\nwhat = "3s"\n'):
         file.write_text(text)
         done = ringbolt("config", cwd=tmp_path)
         assert done.returncode == CONFIGURATION_ERROR, said(done)
-        assert "`nope" in said(done) and "log, tls, delivery, net, api" in said(done), said(done)
+        assert "`zzzz" in said(done) and "log, tls, delivery, net, api" in said(done), said(done)
     file.write_text("[tls]\n[delivery]\n")
     assert ringbolt("config", cwd=tmp_path).returncode == 0, "a section may be empty"
 

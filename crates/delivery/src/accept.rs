@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ringbolt_engine::{Admission, Target};
+use ringbolt_engine::{Admission, LaneState, LaneView, Target};
 use ringbolt_model::{
     AppId, Application, Channel, Endpoint, EndpointId, EventTypeName, Message, MessageId, Tag,
     Timestamp, Uid,
@@ -150,6 +150,7 @@ impl Handle {
         self.0.store.may_accept()?;
         let (event_type, channels) = (&draft.event_type, &draft.channels);
         let mut routed = self.route(app.id, whom, event_type, channels).await?;
+        self.stop_disabled(&routed.targets).await;
         let letter = self.letter(app, draft);
         let message = &letter.message;
         for _ in 1..MOST_ROUTINGS {
@@ -160,8 +161,25 @@ impl Handle {
             self.0.routing.outdated(app.id, routed.version);
             let (event_type, channels) = (&message.event_type, &message.channels);
             routed = self.route(app.id, whom, event_type, channels).await?;
+            for target in &routed.targets {
+                // It may have been somewhere else before.
+                self.0.transport.forget(target.endpoint);
+            }
+            self.stop_disabled(&routed.targets).await;
         }
         self.commit(&letter, &routed).await
+    }
+
+    /// Routes may say that an endpoint was disabled on another node before its lane has heard of it: the message must
+    /// not go there.
+    async fn stop_disabled(&self, targets: &[Target]) {
+        let disabled = targets.iter().filter(|target| target.settings.disabled);
+        for target in disabled {
+            let begins = |lane: LaneView| lane.state != LaneState::Disabled;
+            if self.lane(target.endpoint).is_some_and(begins) {
+                self.0.reconfigure(target.endpoint).await;
+            }
+        }
     }
 
     /// Who gets a message. The version is read before whatever it stands for.

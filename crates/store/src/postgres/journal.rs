@@ -87,7 +87,7 @@ impl Hot {
     }
 
     /// Whether this node may not write what it has, since others have it.
-    fn is_fenced(&self) -> bool {
+    pub(super) fn is_fenced(&self) -> bool {
         self.fenced.load(SeqCst)
     }
 
@@ -128,6 +128,23 @@ impl Hot {
                 error = words,
                 "the store cannot be written"
             );
+        }
+    }
+
+    /// The lease was renewed, so that the database is there and takes writes: whoever looks at this node's health may
+    /// send again, without which nothing would be written that shows it.
+    pub(super) fn reached(&self) {
+        let passed = |trouble: &Option<(Unwritable, String)>| {
+            matches!(
+                trouble,
+                Some((
+                    Unwritable::Io | Unwritable::Busy | Unwritable::Denied | Unwritable::Other,
+                    _
+                ))
+            )
+        };
+        if passed(&self.trouble.lock()) {
+            self.recovered();
         }
     }
 

@@ -72,10 +72,13 @@ pub(super) async fn run(peers: Arc<Peers>, days: Arc<Days>, closing: Cancellatio
 
 impl Pulse {
     async fn beat(&mut self) -> Result<(), Fault> {
-        if !self.renew().await? {
+        // A writer may learn of the end of an earlier incarnation when this one has begun: what it has fenced off is lost
+        // to this node, so that it becomes another once more.
+        if !self.renew().await? || self.peers.hot.is_fenced() {
             self.begin_anew().await?;
             return Ok(());
         }
+        self.peers.hot.reached();
         if self.reachable_since == i64::MAX {
             self.reachable_since = uptime();
         }

@@ -165,7 +165,7 @@ async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>
             Err(fault) if at_once && is_stale(&fault) => at_once = false,
             Err(fault) if fault.is_passing() && tries < TRIES => tries += 1,
             Err(Fault::Fenced) => {
-                writer.hot.fence();
+                writer.was_fenced();
                 return Err(Fault::Fenced);
             }
             Err(fault) => return Err(fault),

@@ -42,8 +42,11 @@ async fn settle(writer: &mut Writer, batch: Vec<Settle>) {
         match settle_part(writer, &part).await {
             Ok(()) => writer.hot.tell(part.into_iter().map(receipt).collect()),
             Err(Fault::Fenced) => {
-                writer.hot.fence();
-                parts.push(part);
+                writer.was_fenced();
+                // All of it was of the incarnation that has ended, whether or not another has begun.
+                writer
+                    .hot
+                    .tell(part.into_iter().flat_map(given_up).collect());
             }
             Err(fault) if is_of_a_row(&fault) && part.len() > 1 => {
                 let rest = part.split_off(part.len() / 2);

@@ -225,6 +225,14 @@ impl Writer {
         first.map(|row: &Row| Ok(row.try_get(0)?)).transpose()
     }
 
+    /// The lease of the last transaction is not this node's any more. If that was an earlier incarnation's, the present
+    /// one knows already.
+    pub(super) fn was_fenced(&self) {
+        if self.incarnation == self.membership.incarnation() {
+            self.hot.fence();
+        }
+    }
+
     /// Waits before it connects again, longer each time.
     pub(super) async fn rest(&mut self) {
         sleep(self.pause).await;

@@ -10,18 +10,17 @@ from harness.server import binary, clean_environment
 
 PAGE = ROOT / "docs/src/postgres.md"
 
-# In the page's order: a role with a database, who is there, a schema in somebody else's, what a role behind a pooler is told.
+# In the page's order: a role with a database, a schema in somebody else's, what a role behind a pooler is told.
 SCRIPT = """
 set -eu
 as() { psql -q -v ON_ERROR_STOP=1 "$@"; }
 here=${RINGBOLT_TEST_POSTGRES#*@}; here=${here%/*}
 as "$RINGBOLT_TEST_POSTGRES" -f 0.sql -c 'CREATE DATABASE theirs'
-as "${RINGBOLT_TEST_POSTGRES%/*}/theirs" -f 2.sql
-as "$RINGBOLT_TEST_POSTGRES" -f 3.sql
+as "${RINGBOLT_TEST_POSTGRES%/*}/theirs" -f 1.sql
+as "$RINGBOLT_TEST_POSTGRES" -f 2.sql
 for database in sender theirs; do
     export RINGBOLT_STORE="postgres://sender@$here/$database"
     "$BINARY" migrate
-    as "$RINGBOLT_STORE" -f 1.sql
     RINGBOLT_POSTGRES__NAMED_STATEMENTS=false "$BINARY" migrate --dry-run
 done
 """
@@ -29,7 +28,7 @@ done
 
 def test_the_role_of_the_page_may_do_what_a_server_needs(tmp_path):
     shown = [block.text for block in blocks(PAGE) if block.language == "sql"]
-    assert len(shown) == 4
+    assert len(shown) == 3
     for number, text in enumerate(shown):
         # The superuser of the tests has the name of the page's role.
         (tmp_path / f"{number}.sql").write_text(text.replace("ringbolt", "sender"))

@@ -32,6 +32,8 @@ pub struct Pretended {
     pub slot: AtomicU16,
     /// Its lease has run out.
     pub lapsed: AtomicBool,
+    /// How often it was asked whether it has.
+    pub asked_of_lease: AtomicU32,
     /// It may accept nothing.
     pub refuses: AtomicBool,
     /// Others have taken over: outcomes are not recorded.
@@ -58,6 +60,7 @@ impl Pretended {
             ear: OnceLock::new(),
             version: AtomicU64::new(1),
             moves: AtomicU32::new(0),
+            asked_of_lease: AtomicU32::new(0),
             slot: AtomicU16::new(0),
             lapsed: AtomicBool::new(false),
             refuses: AtomicBool::new(false),
@@ -130,6 +133,7 @@ impl Cluster for Pretended {
     }
 
     fn may_send(&self) -> bool {
+        self.asked_of_lease.fetch_add(1, SeqCst);
         !self.lapsed.load(SeqCst)
     }
 

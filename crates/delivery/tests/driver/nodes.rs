@@ -111,8 +111,9 @@ async fn nothing_is_sent_while_the_lease_does_not_hold() {
     let message = machine.send(&app).await;
     let held = || machine.handle.status().lanes.in_flight == 1;
     until("the engine wants it sent", held).await;
-    // Several looks at the lease come and go.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = machine.others.asked_of_lease.load(SeqCst);
+    let again = || machine.others.asked_of_lease.load(SeqCst) >= asked + 3;
+    until("several looks at the lease come and go", again).await;
     assert_eq!(machine.script.begun.load(Relaxed), 0);
     machine.others.lapsed.store(false, SeqCst);
     assert_eq!(machine.arrived(1).await[0].1, message);

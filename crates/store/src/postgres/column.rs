@@ -9,8 +9,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 
 use super::Fault;
+use crate::StoreError;
 use crate::encoding;
-use crate::{Listing, Order, StoreError};
+pub(super) use crate::lists::{beyond, direction, listing, one_more};
 
 /// An id as a column holds it.
 pub(super) const fn to_column(raw: u64) -> i64 {
@@ -85,44 +86,4 @@ pub(super) fn labels<T: DeserializeOwned>(row: &Row, column: usize) -> Result<Ar
 /// A column that holds what no writer of ours puts there.
 pub(super) fn unreadable(error: impl std::fmt::Display) -> Fault {
     StoreError::Unreadable(error.to_string()).into()
-}
-
-/// The comparison that goes on from a key, and the direction to sort in, as SQL.
-pub(super) const fn direction(order: Order) -> (&'static str, &'static str) {
-    match order {
-        Order::Ascending => (">", "ASC"),
-        Order::Descending => ("<", "DESC"),
-    }
-}
-
-/// Where a list by id begins: beyond `after`, or at the end that the order starts from.
-pub(super) fn beyond(after: Option<u64>, order: Order) -> i64 {
-    after.map_or_else(
-        || match order {
-            Order::Ascending => i64::MIN,
-            Order::Descending => i64::MAX,
-        },
-        u64::cast_signed,
-    )
-}
-
-/// A listing of items that were read one beyond what was asked for, to see whether more follow.
-pub(super) fn listing<T, K>(
-    mut items: Vec<T>,
-    limit: usize,
-    key: impl FnOnce(&T) -> K,
-) -> Listing<T, K> {
-    let done = items.len() <= limit;
-    items.truncate(limit);
-    let reached = items.last().map(key);
-    Listing {
-        items,
-        reached,
-        done,
-    }
-}
-
-/// How many rows to read for a page of `limit`: one more tells whether the list goes on.
-pub(super) fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
 }

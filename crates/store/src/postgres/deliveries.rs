@@ -8,6 +8,7 @@ use ringbolt_model::{AppId, DeliveryKey, EndpointId, MessageId, Timestamp};
 
 use super::link::{Link, params};
 use super::{Fault, PostgresStore};
+use crate::lists::Window;
 use crate::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoreError};
 
 #[async_trait]
@@ -59,7 +60,7 @@ impl Deliveries for PostgresStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<Recovered, StoreError> {
-        let window = resend::Window::new(since, until, reached);
+        let window = Window::new(since, until, reached);
         Ok(self.recover_some(endpoint, window, limit, now).await?)
     }
 

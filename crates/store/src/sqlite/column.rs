@@ -5,9 +5,10 @@ use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Row, Rows};
 use serde::de::DeserializeOwned;
 
+use crate::Listing;
 use crate::encoding;
 pub(in crate::sqlite) use crate::encoding::{json, word};
-use crate::{Listing, Order};
+pub(in crate::sqlite) use crate::lists::{beyond, direction, listing, one_more};
 
 /// Reads JSON text.
 pub(in crate::sqlite) fn from_json<T: DeserializeOwned>(
@@ -69,41 +70,6 @@ fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
 }
 
-/// The comparison that goes on from a key, and the direction to sort in, as SQL.
-pub(in crate::sqlite) const fn direction(order: Order) -> (&'static str, &'static str) {
-    match order {
-        Order::Ascending => (">", "ASC"),
-        Order::Descending => ("<", "DESC"),
-    }
-}
-
-/// Where a list by id begins: beyond `after`, or at the end that the order starts from.
-pub(in crate::sqlite) fn beyond(after: Option<u64>, order: Order) -> i64 {
-    after.map_or_else(
-        || match order {
-            Order::Ascending => i64::MIN,
-            Order::Descending => i64::MAX,
-        },
-        u64::cast_signed,
-    )
-}
-
-/// A listing of items that were read one beyond what was asked for, to see whether more follow.
-pub(in crate::sqlite) fn listing<T, K>(
-    mut items: Vec<T>,
-    limit: usize,
-    key: impl FnOnce(&T) -> K,
-) -> Listing<T, K> {
-    let done = items.len() <= limit;
-    items.truncate(limit);
-    let reached = items.last().map(key);
-    Listing {
-        items,
-        reached,
-        done,
-    }
-}
-
 /// A page of rows that ends before it holds much more than `most` bytes of text; it has at least one item.
 pub(in crate::sqlite) fn bounded_listing<T, K>(
     rows: &mut Rows<'_>,
@@ -136,9 +102,4 @@ fn text_bytes(row: &Row<'_>) -> rusqlite::Result<usize> {
         }
     }
     Ok(bytes)
-}
-
-/// How many rows to read for a page of `limit`: one more tells whether the list goes on.
-pub(in crate::sqlite) fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
 }

@@ -15,6 +15,7 @@ pub(in crate::sqlite) use due::{DUE, NEXT_LANE, PENDING};
 pub(in crate::sqlite) use resend::FAILED;
 
 use super::SqliteStore;
+use crate::lists::Window;
 use crate::{Deliveries, DuePage, LaneWork, Recovered, ResendRefused, StoreError};
 
 #[async_trait]
@@ -75,7 +76,7 @@ impl Deliveries for SqliteStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<Recovered, StoreError> {
-        let window = resend::Window::new(since, until, reached);
+        let window = Window::new(since, until, reached);
         self.write(move |tx| resend::recover(tx, endpoint, window, limit, now))
             .await
     }

@@ -1,10 +1,11 @@
 //! Making deliveries pending again: one by hand, or the failed ones of an endpoint. They are this node's from then on.
 
-use ringbolt_model::{AppId, DeliveryKey, DeliveryState, EndpointId, MessageId, Timestamp, id};
+use ringbolt_model::{AppId, DeliveryKey, DeliveryState, EndpointId, MessageId, Timestamp};
 
 use super::prove;
 use crate::Recovered;
 use crate::encoding;
+use crate::lists::Window;
 use crate::postgres::column::{get, to_column, unreadable};
 use crate::postgres::journal::hour_of;
 use crate::postgres::link::{Link, params};
@@ -35,25 +36,6 @@ impl Counted {
             Self::Ended(DeliveryState::Failed) => Some("fail"),
             Self::Ended(DeliveryState::Cancelled) => Some("cancelled"),
             Self::Ended(DeliveryState::Pending) => None,
-        }
-    }
-}
-
-/// Which messages a recovery is about, as their column holds their ids: between, not including.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
-    after: i64,
-    before: i64,
-}
-
-impl Window {
-    /// Messages accepted in `since..until`, after `reached`.
-    pub(super) fn new(since: Timestamp, until: Timestamp, reached: Option<MessageId>) -> Self {
-        let from = to_column(id::at_millisecond(since)).saturating_sub(1);
-        let reached = reached.map_or(i64::MIN, |reached| to_column(reached.raw()));
-        Self {
-            after: from.max(reached),
-            before: to_column(id::at_millisecond(until)),
         }
     }
 }

@@ -104,6 +104,9 @@ fn since(batch: &[Accept]) -> i64 {
     to_column(id::at_millisecond(first - KEPT + MILLISECOND))
 }
 
+/// How many statements come before what is asked: those that [`Proof::begin`] sends.
+const BEGINNING: usize = 2;
+
 /// Begins the transaction of a batch, and judges it. No two messages of it have a key or an event id in common.
 pub(super) async fn judge(
     hand: &Hand,
@@ -115,7 +118,7 @@ pub(super) async fn judge(
         .run(question.sent(hand, proof))
         .await?
         .into_iter()
-        .skip(2);
+        .skip(BEGINNING);
     let apps = versions(&results.next().unwrap_or_default())?;
     let keys = if question.keys.is_empty() {
         HashMap::new()

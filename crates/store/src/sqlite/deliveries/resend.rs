@@ -1,8 +1,9 @@
 //! Making deliveries pending again: one by hand, or the failed ones of an endpoint.
 
-use ringbolt_model::{AppId, DeliveryKey, DeliveryState, EndpointId, MessageId, Timestamp, id};
+use ringbolt_model::{AppId, DeliveryKey, DeliveryState, EndpointId, MessageId, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::lists::Window;
 use crate::sqlite::Fault;
 use crate::sqlite::fold::{self, Watermarks};
 use crate::sqlite::log::rows::{self, to_column};
@@ -87,25 +88,6 @@ fn standing(tx: &Connection, endpoint: i64, message: i64) -> Result<Standing, Fa
     } else {
         Standing::Row(DeliveryState::Delivered)
     })
-}
-
-/// Which messages a recovery is about, as their column holds their ids: between, not including.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
-    after: i64,
-    before: i64,
-}
-
-impl Window {
-    /// Messages accepted in `since..until`, after `reached`.
-    pub(super) fn new(since: Timestamp, until: Timestamp, reached: Option<MessageId>) -> Self {
-        let from = to_column(id::at_millisecond(since)).saturating_sub(1);
-        let reached = reached.map_or(i64::MIN, |reached| to_column(reached.raw()));
-        Self {
-            after: from.max(reached),
-            before: to_column(id::at_millisecond(until)),
-        }
-    }
 }
 
 /// Makes failed deliveries pending whose content is there.

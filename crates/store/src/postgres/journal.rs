@@ -8,6 +8,7 @@ mod judging;
 mod line;
 mod marks;
 mod order;
+mod parts;
 mod settling;
 mod statements;
 mod tallies;
@@ -159,14 +160,11 @@ impl Hot {
 impl PostgresStore {
     /// Starts what writes.
     pub(super) fn start_writers(&self) {
-        let writer = |number, statements| Writer::new(self, number, statements);
         // While one waits for the disk the other writes.
         for number in [0, 2] {
-            let accepting = writer(number, &statements::OF_ACCEPTING);
-            self.tasks.spawn(accepting::run(accepting));
+            self.tasks.spawn(accepting::run(Writer::new(self, number)));
         }
-        let settling = writer(1, &statements::OF_SETTLING);
-        self.tasks.spawn(settling::run(settling));
+        self.tasks.spawn(settling::run(Writer::new(self, 1)));
     }
 }
 

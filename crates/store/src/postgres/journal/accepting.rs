@@ -8,9 +8,10 @@ use tokio_postgres::types::ToSql;
 
 use super::arrays::{Messages, Waiting};
 use super::disowned;
-use super::hand::{Failed, Hand, Sent};
-use super::judging::{Answer, judge};
+use super::hand::{Failed, Step};
+use super::judging::{Answer, Question, judge};
 use super::line::Batch;
+use super::parts::{HotSql, Part};
 use super::statements::{FREE_EVENT_IDS, FREE_KEYS, OPEN, ROUTED};
 use super::tallies::{Columns, Tallies};
 use super::writer::{Proof, Writer, is_of_a_row};
@@ -161,8 +162,8 @@ async fn accept_part(writer: &mut Writer, part: &[Accept]) -> Result<Vec<Answer>
                 open_marks(writer, part, &answers, &proof);
                 return Ok(answers);
             }
-            // A route has changed: which, and for whom that matters, is asked.
-            Err(fault) if at_once && is_stale(&fault) => at_once = false,
+            // A route has changed, or a key was used before: which, and for whom that matters, is asked.
+            Err(fault) if at_once && is_objection(&fault) => at_once = false,
             Err(fault) if fault.is_passing() && tries < TRIES => tries += 1,
             Err(Fault::Fenced) => {
                 writer.was_fenced();
@@ -188,21 +189,27 @@ async fn transaction(
         return Err(Fault::NotFound.into());
     };
     if let Some(routed) = Routed::of(part).filter(|_| at_once) {
-        // The usual case: nothing is to be asked, so all is sent at once, and refused whole if a route has changed.
+        // The usual case: nothing is to be asked, so all is sent at once, and refused whole if a route has changed or a key
+        // was used before.
         *answers = part.iter().map(|_| Ok(Accepted::New)).collect();
-        let rows = Rows::of(part, answers, proof, counter);
-        let mut work: Vec<Sent<'_>> = proof.begin(hand).into();
-        work.push(routed.sent(hand));
-        work.extend(rows.sent(hand));
-        return writer.commit_within_limit(hand.commit(work)).await;
+        let (rows, question) = (
+            Rows::of(part, answers, proof, counter),
+            Question::about(part),
+        );
+        let mut parts = vec![proof.part(), routed.part()];
+        parts.extend(question.taking_all());
+        parts.extend(rows.parts());
+        return writer.commit_within_limit(hand.commit_one(parts)).await;
     }
     *answers = writer.within_limit(judge(hand, proof, part)).await?;
     let rows = Rows::of(part, answers, proof, counter);
-    let commit = hand.commit(rows.sent(hand));
-    writer.commit_within_limit(commit).await
+    let parts = rows.parts();
+    let step = (!parts.is_empty()).then_some(Step::Parts(parts));
+    let steps: Vec<Step<'_>> = step.into_iter().collect();
+    writer.commit_within_limit(hand.commit(&steps)).await
 }
 
-/// By which routes messages were routed that have neither key nor event id.
+/// By which routes messages were routed that have no event id.
 struct Routed {
     apps: Vec<i64>,
     routes: Vec<i64>,
@@ -211,8 +218,7 @@ struct Routed {
 
 impl Routed {
     fn of(part: &[Accept]) -> Option<Self> {
-        let asks =
-            |accept: &Accept| accept.idempotency.is_some() || accept.message.event_id.is_some();
+        let asks = |accept: &Accept| accept.message.event_id.is_some();
         if part.iter().any(asks) {
             return None;
         }
@@ -231,9 +237,10 @@ impl Routed {
         })
     }
 
-    fn sent<'s>(&'s self, hand: &'s Hand) -> Sent<'s> {
+    fn part(&self) -> Part<'_> {
         let values: Vec<&(dyn ToSql + Sync)> = vec![&self.apps, &self.routes, &self.count];
-        hand.send(&ROUTED, values)
+        let sql = &ROUTED;
+        Part { sql, values }
     }
 }
 
@@ -317,21 +324,22 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn sent<'s>(&'s self, hand: &'s Hand) -> Vec<Sent<'s>> {
-        let mut work = Vec::new();
+    fn parts(&self) -> Vec<Part<'_>> {
+        let part = |sql: &'static HotSql, values| Part { sql, values };
+        let mut parts = Vec::new();
         if self.any {
-            work.push(self.messages.sent(hand));
+            parts.push(self.messages.part());
         }
         if !self.open_ids.is_empty() {
             let values: Vec<&(dyn ToSql + Sync)> =
                 vec![&self.owner, &self.batch, &self.open_apps, &self.open_ids];
-            work.push(hand.send(&OPEN, values));
+            parts.push(part(&OPEN, values));
         }
-        work.extend(self.waiting.sent(hand));
-        work.extend(self.counts.add(hand));
+        parts.extend(self.waiting.part());
+        parts.extend(self.counts.part());
         if !self.free_keys.is_empty() {
             let values: Vec<&(dyn ToSql + Sync)> = vec![&self.free_keys, &self.free_key_messages];
-            work.push(hand.send(&FREE_KEYS, values));
+            parts.push(part(&FREE_KEYS, values));
         }
         if !self.free_event_ids.is_empty() {
             let values: Vec<&(dyn ToSql + Sync)> = vec![
@@ -339,15 +347,19 @@ impl<'a> Rows<'a> {
                 &self.free_event_ids,
                 &self.free_event_messages,
             ];
-            work.push(hand.send(&FREE_EVENT_IDS, values));
+            parts.push(part(&FREE_EVENT_IDS, values));
         }
-        work
+        parts
     }
 }
 
-/// Whether [`ROUTED`] has refused.
-fn is_stale(fault: &Fault) -> bool {
-    fault.code() == Some(&SqlState::INVALID_ARGUMENT_FOR_LOG)
+/// Whether [`ROUTED`] has refused, or [`TAKE_ALL_KEYS`](super::statements::TAKE_ALL_KEYS).
+fn is_objection(fault: &Fault) -> bool {
+    let objections = [
+        &SqlState::INVALID_ARGUMENT_FOR_LOG,
+        &SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
+    ];
+    fault.code().is_some_and(|code| objections.contains(&code))
 }
 
 /// Marks what is in memory now; unless others have it already, who took over between the commit and this.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ringbolt_model::{Attempt, EndpointId, Timestamp, Trigger, Uid};
 use tokio_postgres::types::ToSql;
 
-use super::hand::{Hand, Sent};
+use super::parts::Part;
 use super::statements::{ATTEMPTS, MESSAGES, WAIT};
 use crate::Accept;
 use crate::encoding::{content_type_column, failure_code, labels_column, timings_column};
@@ -44,7 +44,7 @@ impl<'a> Messages<'a> {
         self.payloads.push(message.payload.as_deref());
     }
 
-    pub(super) fn sent<'s>(&'s self, hand: &'s Hand) -> Sent<'s> {
+    pub(super) fn part(&self) -> Part<'_> {
         let values: Vec<&(dyn ToSql + Sync)> = vec![
             &self.ids,
             &self.apps,
@@ -57,7 +57,8 @@ impl<'a> Messages<'a> {
             &self.targets,
             &self.payloads,
         ];
-        hand.send(&MESSAGES, values)
+        let sql = &MESSAGES;
+        Part { sql, values }
     }
 }
 
@@ -113,7 +114,7 @@ impl Waiting {
     }
 
     /// Writes them, if there are any.
-    pub(super) fn sent<'s>(&'s self, hand: &'s Hand) -> Option<Sent<'s>> {
+    pub(super) fn part(&self) -> Option<Part<'_>> {
         if self.endpoints.is_empty() {
             return None;
         }
@@ -125,7 +126,7 @@ impl Waiting {
             &self.manual,
             &self.owner,
         ];
-        Some(hand.send(&WAIT, values))
+        Some(Part { sql: &WAIT, values })
     }
 }
 
@@ -174,7 +175,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Writes them, if there are any.
-    pub(super) fn sent<'s>(&'s self, hand: &'s Hand) -> Option<Sent<'s>> {
+    pub(super) fn part(&self) -> Option<Part<'_>> {
         if self.ids.is_empty() {
             return None;
         }
@@ -194,6 +195,9 @@ impl<'a> Attempts<'a> {
             &self.headers,
             &self.bodies,
         ];
-        Some(hand.send(&ATTEMPTS, values))
+        Some(Part {
+            sql: &ATTEMPTS,
+            values,
+        })
     }
 }

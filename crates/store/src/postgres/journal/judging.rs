@@ -7,8 +7,9 @@ use ringbolt_model::{MessageId, Timestamp, id};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::hand::{Hand, Sent};
-use super::statements::{APPLICATIONS, EVENT_IDS, KEYS, TAKE_EVENT_IDS, TAKE_KEYS};
+use super::hand::{Hand, Step};
+use super::parts::{HotSql, Part};
+use super::statements::{APPLICATIONS, EVENT_IDS, KEYS, TAKE_ALL_KEYS, TAKE_EVENT_IDS, TAKE_KEYS};
 use super::writer::Proof;
 use crate::postgres::Fault;
 use crate::postgres::column::{get, to_column};
@@ -21,7 +22,7 @@ pub(super) type Answer = Result<Accepted, AcceptRefused>;
 
 /// What is asked about a batch.
 #[derive(Default)]
-struct Question<'a> {
+pub(super) struct Question<'a> {
     apps: Vec<i64>,
     keys: Vec<&'a [u8]>,
     bodies: Vec<&'a [u8]>,
@@ -34,7 +35,7 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn about(batch: &'a [Accept]) -> Self {
+    pub(super) fn about(batch: &'a [Accept]) -> Self {
         let mut apps: Vec<i64> = batch
             .iter()
             .map(|accept| to_column(accept.message.app.raw()))
@@ -73,15 +74,27 @@ impl<'a> Question<'a> {
         this
     }
 
+    /// Takes all keys, or refuses the transaction.
+    pub(super) fn taking_all(&self) -> Option<Part<'_>> {
+        let sql = &TAKE_ALL_KEYS;
+        let values = self.taking();
+        (!self.keys.is_empty()).then_some(Part { sql, values })
+    }
+
+    fn taking(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![&self.keys, &self.bodies, &self.key_messages, &self.since]
+    }
+
     /// The statements that ask, behind the proof.
-    fn sent<'s>(&'s self, hand: &'s Hand, proof: &'s Proof) -> Vec<Sent<'s>> {
-        let mut work: Vec<Sent<'s>> = proof.begin(hand).into();
-        work.push(hand.send(&APPLICATIONS, vec![&self.apps]));
+    fn steps<'s>(&'s self, proof: &'s Proof) -> Vec<Step<'s>> {
+        let step = |sql: &'static HotSql, values: Vec<&'s (dyn ToSql + Sync)>| {
+            Step::Parts(vec![Part { sql, values }])
+        };
+        let mut work = vec![Step::Command("BEGIN"), Step::Parts(vec![proof.part()])];
+        work.push(step(&APPLICATIONS, vec![&self.apps]));
         if !self.keys.is_empty() {
-            let values: Vec<&(dyn ToSql + Sync)> =
-                vec![&self.keys, &self.bodies, &self.key_messages, &self.since];
-            work.push(hand.send(&TAKE_KEYS, values));
-            work.push(hand.send(&KEYS, vec![&self.keys]));
+            work.push(step(&TAKE_KEYS, self.taking()));
+            work.push(step(&KEYS, vec![&self.keys]));
         }
         if !self.event_ids.is_empty() {
             let values: Vec<&(dyn ToSql + Sync)> = vec![
@@ -90,8 +103,8 @@ impl<'a> Question<'a> {
                 &self.event_messages,
                 &self.since,
             ];
-            work.push(hand.send(&TAKE_EVENT_IDS, values));
-            work.push(hand.send(&EVENT_IDS, vec![&self.event_apps, &self.event_ids]));
+            work.push(step(&TAKE_EVENT_IDS, values));
+            work.push(step(&EVENT_IDS, vec![&self.event_apps, &self.event_ids]));
         }
         work
     }
@@ -104,7 +117,7 @@ fn since(batch: &[Accept]) -> i64 {
     to_column(id::at_millisecond(first - KEPT + MILLISECOND))
 }
 
-/// How many statements come before what is asked: those that [`Proof::begin`] sends.
+/// How many statements come before what is asked: `BEGIN` and the proof.
 const BEGINNING: usize = 2;
 
 /// Begins the transaction of a batch, and judges it. No two messages of it have a key or an event id in common.
@@ -115,7 +128,7 @@ pub(super) async fn judge(
 ) -> Result<Vec<Answer>, Fault> {
     let question = Question::about(batch);
     let mut results = hand
-        .run(question.sent(hand, proof))
+        .run(&question.steps(proof))
         .await?
         .into_iter()
         .skip(BEGINNING);

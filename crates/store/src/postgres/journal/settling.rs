@@ -6,9 +6,10 @@ use ringbolt_model::{DeliveryKey, DeliveryState, FinalReason, MessageId, Timesta
 use tokio_postgres::types::ToSql;
 
 use super::arrays::{Attempts, Waiting};
-use super::hand::{Failed, Hand, Sent};
+use super::hand::{Failed, Step};
 use super::line::Settle;
 use super::marks::Settled as SettledMarks;
+use super::parts::Part;
 use super::statements::{CLOSE, FINISH, FINISH_ROWS, RETRY_ROWS};
 use super::tallies::{Columns, Tallies};
 use super::writer::{Proof, Writer, is_of_a_row};
@@ -142,9 +143,15 @@ async fn transaction(writer: &mut Writer, proof: &Proof, rows: &Rows<'_>) -> Res
     let Some(hand) = writer.ready() else {
         return Err(Fault::NotFound.into());
     };
-    let mut work: Vec<Sent<'_>> = proof.begin(hand).into();
-    rows.send(hand, &mut work);
-    writer.commit_within_limit(hand.commit(work)).await
+    let mut parts = vec![proof.part()];
+    rows.add(&mut parts);
+    let Some(stored) = rows.stored() else {
+        return writer.commit_within_limit(hand.commit_one(parts)).await;
+    };
+    // It may count what the rest counts, which one statement cannot do twice.
+    let (rest, stored) = (Step::Parts(parts), Step::Parts(vec![stored]));
+    let steps = [Step::Command("BEGIN"), rest, stored];
+    writer.commit_within_limit(hand.commit(&steps)).await
 }
 
 /// Deliveries that end or are tried again, a column each.
@@ -186,6 +193,24 @@ struct Retries {
     messages: Vec<i64>,
     next_at: Vec<i64>,
     attempts: Vec<i32>,
+}
+
+impl Retries {
+    fn part<'s>(&'s self, owner: &'s i64) -> Option<Part<'s>> {
+        if self.apps.is_empty() {
+            return None;
+        }
+        let values: Vec<&(dyn ToSql + Sync)> = vec![
+            &self.apps,
+            &self.endpoints,
+            &self.messages,
+            &self.next_at,
+            &self.attempts,
+            owner,
+        ];
+        let sql = &RETRY_ROWS;
+        Some(Part { sql, values })
+    }
 }
 
 /// What is written of a batch.
@@ -288,33 +313,35 @@ impl<'a> Rows<'a> {
             .push(i32::try_from(attempts).unwrap_or(i32::MAX));
     }
 
-    fn send<'s>(&'s self, hand: &'s Hand, work: &mut Vec<Sent<'s>>) {
-        work.extend(self.attempts.sent(hand));
+    fn add<'s>(&'s self, parts: &mut Vec<Part<'s>>) {
+        parts.extend(self.attempts.part());
         if !self.fresh.apps.is_empty() {
-            work.push(hand.send(&FINISH, self.fresh.values()));
+            let values = self.fresh.values();
+            parts.push(Part {
+                sql: &FINISH,
+                values,
+            });
         }
-        if !self.stored.apps.is_empty() {
-            let mut values = self.stored.values();
-            values.extend([&self.owner as &(dyn ToSql + Sync), &self.counter]);
-            work.push(hand.send(&FINISH_ROWS, values));
-        }
-        let retries = &self.retries;
-        if !retries.apps.is_empty() {
-            let values: Vec<&(dyn ToSql + Sync)> = vec![
-                &retries.apps,
-                &retries.endpoints,
-                &retries.messages,
-                &retries.next_at,
-                &retries.attempts,
-                &self.owner,
-            ];
-            work.push(hand.send(&RETRY_ROWS, values));
-        }
-        work.extend(self.waiting.sent(hand));
+        parts.extend(self.retries.part(&self.owner));
+        parts.extend(self.waiting.part());
         if !self.marks.batches.is_empty() {
             let values: Vec<&(dyn ToSql + Sync)> = vec![&self.owner, &self.marks.batches];
-            work.push(hand.send(&CLOSE, values));
+            parts.push(Part {
+                sql: &CLOSE,
+                values,
+            });
         }
-        work.extend(self.counts.add(hand));
+        parts.extend(self.counts.part());
+    }
+
+    /// What ended and had rows.
+    fn stored(&self) -> Option<Part<'_>> {
+        if self.stored.apps.is_empty() {
+            return None;
+        }
+        let mut values = self.stored.values();
+        values.extend([&self.owner as &(dyn ToSql + Sync), &self.counter]);
+        let sql = &FINISH_ROWS;
+        Some(Part { sql, values })
     }
 }

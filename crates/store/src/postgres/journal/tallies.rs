@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ringbolt_model::{AppId, DeliveryState, EndpointId, MessageId};
 use tokio_postgres::types::ToSql;
 
-use super::hand::{Hand, Sent};
+use super::parts::Part;
 use super::statements::COUNT;
 use crate::encoding::HOUR;
 use crate::postgres::column::to_column;
@@ -82,7 +82,7 @@ impl Tallies {
 
 impl Columns {
     /// Adds them, if there are any.
-    pub(super) fn add<'a>(&'a self, hand: &'a Hand) -> Option<Sent<'a>> {
+    pub(super) fn part(&self) -> Option<Part<'_>> {
         if self.apps.is_empty() {
             return None;
         }
@@ -93,6 +93,9 @@ impl Columns {
                 .map(|column| column as &(dyn ToSql + Sync)),
         );
         values.push(&self.writer);
-        Some(hand.send(&COUNT, values))
+        Some(Part {
+            sql: &COUNT,
+            values,
+        })
     }
 }

@@ -11,7 +11,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::Hot;
-use super::hand::{Failed, Hand, HotSql, Sent};
+use super::hand::{Failed, Hand, Step};
+use super::parts::Part;
 use super::statements::{LAST_BATCH, PROVE};
 use crate::postgres::membership::Membership;
 use crate::postgres::settings::PostgresSettings;
@@ -27,7 +28,6 @@ pub(super) struct Writer {
     pub(super) settings: Arc<PostgresSettings>,
     pool: Pool,
     number: i16,
-    statements: &'static [&'static HotSql],
     hand: Option<Hand>,
     batch: i64,
     /// The incarnation that `batch` counts for.
@@ -45,10 +45,15 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// Begins a transaction with it.
-    pub(super) fn begin<'a>(&'a self, hand: &'a Hand) -> [Sent<'a>; 2] {
-        let values: Vec<&(dyn ToSql + Sync)> = vec![&self.incarnation, &self.number, &self.batch];
-        [hand.command("BEGIN"), hand.send(&PROVE, values)]
+    /// What a transaction begins with.
+    pub(super) fn part(&self) -> Part<'_> {
+        let values = self.values();
+        let sql = &PROVE;
+        Part { sql, values }
+    }
+
+    fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
+        vec![&self.incarnation, &self.number, &self.batch]
     }
 
     /// Under which number this transaction's messages are marked as open: no other transaction of this node has it.
@@ -63,18 +68,13 @@ impl Proof {
 }
 
 impl Writer {
-    pub(super) fn new(
-        store: &PostgresStore,
-        number: i16,
-        statements: &'static [&'static HotSql],
-    ) -> Self {
+    pub(super) fn new(store: &PostgresStore, number: i16) -> Self {
         Self {
             hot: Arc::clone(&store.hot),
             membership: Arc::clone(&store.membership),
             settings: Arc::clone(&store.settings),
             pool: store.pool.clone(),
             number,
-            statements,
             hand: None,
             batch: 0,
             incarnation: 0,
@@ -119,7 +119,7 @@ impl Writer {
                 return Err(Fault::Unreachable(why.into()));
             }
             let named = self.settings.named_statements;
-            let take = Hand::take(&self.pool, self.statements, named);
+            let take = Hand::take(&self.pool, named);
             let taken = timeout(self.limit(), take).await;
             let taken = taken.unwrap_or_else(|_late| Err(late()));
             self.hand = Some(taken.inspect_err(|_| self.not_before = now + AGAIN.0 * 4)?);
@@ -216,9 +216,9 @@ impl Writer {
 
     async fn last_batch(&mut self, proof: &Proof) -> Result<Option<i64>, Fault> {
         let limit = self.limit();
-        let values: Vec<&(dyn ToSql + Sync)> = vec![&proof.incarnation, &proof.number];
-        let hand = self.hand().await?;
-        let asked = timeout(limit, hand.run(vec![hand.send(&LAST_BATCH, values)])).await;
+        let (sql, values) = (&LAST_BATCH, proof.values());
+        let step = [Step::Parts(vec![Part { sql, values }])];
+        let asked = timeout(limit, self.hand().await?.run(&step)).await;
         let rows = asked.map_err(|_late| late())??;
         self.pause = AGAIN.0;
         let first = rows.first().and_then(|rows| rows.first());
@@ -263,4 +263,24 @@ fn late() -> Fault {
 pub(super) fn is_of_a_row(fault: &Fault) -> bool {
     let class = |code: &SqlState| matches!(&code.code()[..2], "22" | "23" | "54");
     fault.code().is_some_and(class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::tests::Database;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_transaction_that_was_asked_about_is_not_made_afterwards() {
+        let database = Database::new();
+        let mut writer = Writer::new(&database.store, 1);
+        let (late, next) = (writer.next(), writer.next());
+        assert_eq!(writer.last_batch(&late).await.unwrap(), Some(0));
+        let hand = writer.hand().await.unwrap();
+        let refused = hand.commit_one(vec![late.part()]).await;
+        assert!(matches!(refused, Err(Failed::Undone(fault))
+            if fault.code() == Some(&SqlState::DIVISION_BY_ZERO)));
+        hand.commit_one(vec![next.part()]).await.unwrap();
+        assert_eq!(writer.last_batch(&next).await.unwrap(), Some(next.batch));
+    }
 }

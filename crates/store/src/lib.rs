@@ -4,6 +4,7 @@
 pub mod conformance;
 pub mod contract;
 mod encoding;
+pub mod lease;
 mod lists;
 mod meter;
 mod postgres;

@@ -6,7 +6,6 @@ mod arrays;
 mod hand;
 mod judging;
 mod line;
-mod marks;
 mod order;
 mod parts;
 mod settling;
@@ -15,16 +14,15 @@ mod tallies;
 mod writer;
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 
 use super::settings::PostgresSettings;
 use super::{Fault, PostgresStore};
+use crate::lease::Holdings;
 use crate::meter::Meter;
 use crate::{Health, Journal, Listener, Receipt, StoreError, Unwritable, Write};
 use line::Lines;
-use marks::Marks;
 use order::Order;
 pub(super) use tallies::hour_of;
 use writer::Writer;
@@ -33,14 +31,13 @@ use writer::Writer;
 pub(super) struct Hot {
     lines: Lines,
     listener: OnceLock<Listener>,
-    marks: Mutex<Marks>,
+    /// What is in this node's memory by right.
+    pub(super) holdings: Holdings,
     /// Lets what was accepted be told in the order in which it came.
     order: Order,
     /// What the writers have done since start.
     pub(super) meter: Meter,
     trouble: Mutex<Option<(Unwritable, String)>>,
-    /// Others have taken over: nothing is written until this node is another.
-    fenced: AtomicBool,
     /// Wakes whoever lets it join anew.
     pub(super) fence_met: tokio::sync::Notify,
 }
@@ -56,11 +53,10 @@ impl Hot {
         Self {
             lines: Lines::new(settings.accept_queue, settings.accept_queue_bytes),
             listener: OnceLock::new(),
-            marks: Mutex::default(),
+            holdings: Holdings::default(),
             order: Order::default(),
             meter: Meter::default(),
             trouble: Mutex::default(),
-            fenced: AtomicBool::new(false),
             fence_met: tokio::sync::Notify::new(),
         }
     }
@@ -73,7 +69,7 @@ impl Hot {
     /// Nothing is written any more, as if the process had been killed.
     #[cfg(test)]
     pub(super) fn kill(&self) {
-        self.fenced.store(true, SeqCst);
+        self.holdings.freeze();
         self.lines.close();
     }
 
@@ -89,22 +85,20 @@ impl Hot {
 
     /// Whether this node may not write what it has, since others have it.
     pub(super) fn is_fenced(&self) -> bool {
-        self.fenced.load(SeqCst)
+        self.holdings.is_fenced()
     }
 
     /// Others have taken over what this node had: nothing of it is written any more.
     pub(super) fn fence(&self) {
-        // First the fence: who opens marks looks for it with the marks in his hand.
-        if !self.fenced.swap(true, SeqCst) {
+        if self.holdings.fence() {
             tracing::warn!("others have taken over what this node had; it begins anew");
         }
-        self.marks.lock().clear();
         self.fence_met.notify_one();
     }
 
     /// This node is another, which has nothing yet.
     pub(super) fn lift_fence(&self) {
-        self.fenced.store(false, SeqCst);
+        self.holdings.lift_fence();
         self.lines.wake();
     }
 

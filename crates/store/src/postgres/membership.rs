@@ -14,6 +14,8 @@ use super::link::{Link, params};
 use super::open::PostgresOpenError;
 use super::settings::PostgresSettings;
 use crate::NodeLoad;
+use crate::lease::Held;
+pub(super) use crate::lease::micros;
 
 /// For so long after its last lease a slot is not given to another node: what it made of ids lies behind.
 const REST: Duration = Duration::from_secs(60);
@@ -23,8 +25,7 @@ const REST: Duration = Duration::from_secs(60);
 pub(super) struct Membership {
     incarnation: AtomicU64,
     slot: AtomicU16,
-    /// Until when the lease holds, in microseconds of the clock that counts while the machine sleeps.
-    until: AtomicI64,
+    lease: Held,
     /// By how much this node's clock is ahead of the database's, in microseconds.
     ahead: AtomicI64,
     /// An id that none in the database exceeded when this node joined.
@@ -48,7 +49,7 @@ impl Membership {
         let this = Self {
             incarnation: AtomicU64::new(0),
             slot: AtomicU16::new(0),
-            until: AtomicI64::new(i64::MIN),
+            lease: Held::default(),
             ahead: AtomicI64::new(0),
             floor: AtomicU64::new(0),
             load: Mutex::default(),
@@ -109,17 +110,17 @@ impl Membership {
 
     /// The lease was renewed by a request that began at this moment.
     pub(super) fn renewed(&self, begun: i64, lease: Duration) {
-        self.until.store(begun + micros(lease), Relaxed);
+        self.lease.renewed(begun, lease);
     }
 
     /// The lease is over.
     pub(super) fn lapse(&self) {
-        self.until.store(i64::MIN, Relaxed);
+        self.lease.lapse();
     }
 
     /// Whether the lease holds still.
     pub(super) fn holds(&self) -> bool {
-        uptime() < self.until.load(Relaxed)
+        self.lease.holds(uptime())
     }
 
     /// Compares the clocks.
@@ -165,9 +166,4 @@ async fn insert(link: Link<'_>, settings: &PostgresSettings) -> Result<Option<Jo
 pub(super) fn uptime() -> i64 {
     let time = clock_gettime(ClockId::Boottime);
     time.tv_sec * 1_000_000 + time.tv_nsec / 1000
-}
-
-/// A span as the database counts it.
-pub(super) fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX / 4)
 }

@@ -6,6 +6,7 @@ use ringbolt_model::{EndpointId, Timestamp};
 
 use super::Peers;
 use crate::LaneWork;
+use crate::lease::{MARKS_AT_ONCE, Page, Walk};
 use crate::postgres::Fault;
 use crate::postgres::column::{get, id, time};
 use crate::postgres::deliveries::prove;
@@ -14,11 +15,6 @@ use crate::postgres::membership::micros;
 
 /// A lease that lapsed so long ago is nobody's any more, whatever the database went through.
 const LONG: Duration = Duration::from_secs(60);
-/// How many marks one transaction takes; each is of a transaction in which messages were accepted.
-const MARKS_AT_ONCE: i64 = 8;
-/// Of how many lanes one transaction takes rows, and how many of each: at first a few of every lane, so that all begin; then more.
-const FIRST: (i64, i64) = (200, 5);
-const THEN: (i64, i64) = (20, 50);
 
 /// Nodes whose lease lapsed longer ago than this.
 const LAPSED: &str = "SELECT incarnation FROM node WHERE alive AND incarnation <> $1 \
@@ -72,30 +68,6 @@ pub(in crate::postgres) struct Taken {
     pub(super) more: bool,
 }
 
-/// Where the walk through a dead node's belongings is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Walk {
-    mark: i64,
-    marks_done: bool,
-    lane: i64,
-    /// Whether every lane has begun.
-    begun: bool,
-    /// How many rows this round through the lanes has brought.
-    brought: usize,
-}
-
-impl Default for Walk {
-    fn default() -> Self {
-        Self {
-            mark: i64::MIN,
-            marks_done: false,
-            lane: i64::MIN,
-            begun: false,
-            brought: 0,
-        }
-    }
-}
-
 impl Peers {
     /// Takes over from nodes whose lease lapsed so long ago that it is nobody's any more; says how many deliveries
     /// that were in their memory are due now.
@@ -108,7 +80,7 @@ impl Peers {
         for dead in self.dead().await? {
             let mut walk = Walk::default();
             loop {
-                let in_memory = !walk.marks_done;
+                let in_memory = !walk.marks_are_done();
                 let taken = self.take_page(dead, &mut walk, now).await?;
                 if in_memory {
                     deliveries += taken.deliveries;
@@ -160,10 +132,11 @@ impl Peers {
         let link = self.within(&transaction);
         let own = self.membership.incarnation();
         prove(link, own).await?;
-        let taken = if walk.marks_done {
-            take_rows(link, dead, own, walk).await?
-        } else {
-            take_marks(link, dead, own, walk, now).await?
+        let taken = match walk.next() {
+            Page::Marks { after } => take_marks(link, (dead, own), after, walk, now).await?,
+            Page::Rows { after, lanes, each } => {
+                take_rows(link, (dead, own), (after, lanes, each), walk).await?
+            }
         };
         transaction.commit().await?;
         Ok(taken)
@@ -184,21 +157,16 @@ impl Peers {
 
 async fn take_marks(
     link: Link<'_>,
-    dead: i64,
-    own: i64,
+    (dead, own): (i64, i64),
+    after: i64,
     walk: &mut Walk,
     now: Timestamp,
 ) -> Result<Taken, Fault> {
     let at = now.as_micros();
     let row = link
-        .one(MARKS, params![dead, walk.mark, MARKS_AT_ONCE, own, at])
+        .one(MARKS, params![dead, after, MARKS_AT_ONCE, own, at])
         .await?;
-    let marks: i64 = get(&row, 0)?;
-    if marks < MARKS_AT_ONCE {
-        walk.marks_done = true;
-    } else {
-        walk.mark = get::<Option<i64>>(&row, 2)?.unwrap_or(walk.mark);
-    }
+    walk.took_marks(get(&row, 0)?, get(&row, 2)?);
     let endpoints: Vec<i64> = get(&row, 3)?;
     let lane = |raw: i64| LaneWork {
         endpoint: EndpointId::from(raw.cast_unsigned()),
@@ -211,15 +179,19 @@ async fn take_marks(
     })
 }
 
-/// Takes rows of the next lanes; at the end of a round that brought any, another begins.
-async fn take_rows(link: Link<'_>, dead: i64, own: i64, walk: &mut Walk) -> Result<Taken, Fault> {
-    let (lanes, each) = if walk.begun { THEN } else { FIRST };
+/// Takes rows of the next lanes.
+async fn take_rows(
+    link: Link<'_>,
+    (dead, own): (i64, i64),
+    (after, lanes, each): (i64, i64, i64),
+    walk: &mut Walk,
+) -> Result<Taken, Fault> {
     let rows = link
-        .all(ROWS, params![dead, walk.lane, lanes, each, own])
+        .all(ROWS, params![dead, after, lanes, each, own])
         .await?;
-    let mut taken = Taken::default();
+    let (mut taken, mut last) = (Taken::default(), None);
     for row in &rows {
-        walk.lane = get(row, 0)?;
+        last = Some(get(row, 0)?);
         taken.deliveries += usize::try_from(get::<i64>(row, 2)?).unwrap_or(0);
         if get::<Option<i64>>(row, 1)?.is_some() {
             taken.lanes.push(LaneWork {
@@ -228,11 +200,6 @@ async fn take_rows(link: Link<'_>, dead: i64, own: i64, walk: &mut Walk) -> Resu
             });
         }
     }
-    walk.brought += taken.deliveries;
-    let at_the_end = rows.len() < usize::try_from(lanes).unwrap_or(0);
-    taken.more = !at_the_end || walk.brought > 0;
-    if at_the_end {
-        (walk.lane, walk.begun, walk.brought) = (i64::MIN, true, 0);
-    }
+    taken.more = walk.took_rows(rows.len(), last, taken.deliveries);
     Ok(taken)
 }

@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Peers;
-use super::adoption::Walk;
 use super::hearing::{CHANGES, Change};
 use crate::News;
+use crate::lease::{self, Reach, Walk};
 use crate::postgres::Fault;
 use crate::postgres::column::{get, time};
 use crate::postgres::link::params;
@@ -26,8 +26,7 @@ const TURN: Duration = Duration::from_millis(500);
 struct Pulse {
     peers: Arc<Peers>,
     days: Arc<Days>,
-    /// Since when the database has answered, on the clock that counts while the machine sleeps.
-    reachable_since: i64,
+    reach: Reach,
     /// Changes that were told.
     told: BTreeSet<i64>,
     /// Whether changes may have been missed.
@@ -38,11 +37,11 @@ struct Pulse {
 
 /// Runs until the store is closed.
 pub(super) async fn run(peers: Arc<Peers>, days: Arc<Days>, closing: CancellationToken) {
-    let every = peers.settings.lease / 5;
+    let every = lease::renewed_every(peers.settings.lease);
     let mut pulse = Pulse {
         peers,
         days,
-        reachable_since: uptime(),
+        reach: Reach::begun(uptime()),
         told: BTreeSet::new(),
         missed: false,
         walks: HashMap::new(),
@@ -64,7 +63,7 @@ pub(super) async fn run(peers: Arc<Peers>, days: Arc<Days>, closing: Cancellatio
             tracing::debug!(?fault, "the database did not answer the pulse");
         }
         if !matches!(beat, Ok(Ok(()))) {
-            pulse.reachable_since = i64::MAX;
+            pulse.reach.lost();
             pulse.missed = true;
         }
     }
@@ -79,9 +78,7 @@ impl Pulse {
             return Ok(());
         }
         self.peers.hot.reached();
-        if self.reachable_since == i64::MAX {
-            self.reachable_since = uptime();
-        }
+        self.reach.answered(uptime());
         self.hear_of_changes().await?;
         self.beats = self.beats.wrapping_add(1);
         if self.beats.is_multiple_of(DAYS_EVERY) {
@@ -165,7 +162,7 @@ impl Pulse {
     /// gone until it has been there for a whole lease: they all had no chance to renew theirs.
     async fn take_over(&mut self) -> Result<(), Fault> {
         let begun = uptime();
-        if begun - self.reachable_since >= micros(self.peers.settings.lease) {
+        if self.reach.is_long(begun, self.peers.settings.lease) {
             self.peers.fence_lapsed(Duration::ZERO).await?;
         }
         let dead = self.peers.dead().await?;

@@ -272,7 +272,7 @@ impl<'a> Rows<'a> {
             waiting: Waiting::of(owner),
             counts: Columns::default(),
             owner,
-            batch: proof.mark(),
+            batch: proof.turn().mark(),
             free_keys: Vec::new(),
             free_key_messages: Vec::new(),
             free_event_apps: Vec::new(),
@@ -364,13 +364,11 @@ fn is_objection(fault: &Fault) -> bool {
 
 /// Marks what is in memory now; unless others have it already, who took over between the commit and this.
 fn open_marks(writer: &Writer, part: &[Accept], answers: &[Answer], proof: &Proof) {
-    let mut marks = writer.hot.marks.lock();
-    if writer.hot.is_fenced() || writer.membership.incarnation() != proof.owner() {
-        return;
-    }
-    for (accept, answer) in part.iter().zip(answers) {
-        if *answer == Ok(Accepted::New) && !accept.fresh.is_empty() {
-            marks.open(proof.mark(), accept.message.id, accept.fresh.len());
-        }
-    }
+    let is_open =
+        |accept: &Accept, answer: &Answer| *answer == Ok(Accepted::New) && !accept.fresh.is_empty();
+    let both = part.iter().zip(answers);
+    let open = both.filter(|(accept, answer)| is_open(accept, answer));
+    let open = open.map(|(accept, _)| (accept.message.id, accept.fresh.len()));
+    let incarnation = || writer.membership.incarnation();
+    writer.hot.holdings.open(proof.turn(), incarnation, open);
 }

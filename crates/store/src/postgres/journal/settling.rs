@@ -8,12 +8,12 @@ use tokio_postgres::types::ToSql;
 use super::arrays::{Attempts, Waiting};
 use super::hand::{Failed, Step};
 use super::line::Settle;
-use super::marks::Settled as SettledMarks;
 use super::parts::Part;
 use super::statements::{CLOSE, FINISH, FINISH_ROWS, RETRY_ROWS};
 use super::tallies::{Columns, Tallies};
 use super::writer::{Proof, Writer, is_of_a_row};
 use crate::encoding::{reason_code, state_code};
+use crate::lease::SettledMarks;
 use crate::postgres::Fault;
 use crate::postgres::column::to_column;
 use crate::{Outcome, Receipt, Settled};
@@ -80,12 +80,12 @@ async fn settle(writer: &mut Writer, batch: Vec<Settle>) {
 /// Takes out what this node has no right to any more: all, if it is fenced; otherwise outcomes of deliveries that an
 /// earlier incarnation had in memory.
 fn drop_foreign(writer: &Writer, part: &mut Vec<Settle>) -> Vec<Receipt> {
-    let fenced = writer.hot.is_fenced();
-    let marks = writer.hot.marks.lock();
+    let holdings = &writer.hot.holdings;
     let is_foreign = |settle: &Settle| match settle {
-        _ if fenced => true,
-        Settle::Outcome(outcome) => outcome.fresh && !marks.knows(outcome.attempt.delivery.message),
-        Settle::Spill(_) => false,
+        Settle::Outcome(outcome) => {
+            holdings.is_foreign(outcome.attempt.delivery.message, outcome.fresh)
+        }
+        Settle::Spill(_) => holdings.is_fenced(),
     };
     let (foreign, own) = part
         .drain(..)
@@ -128,7 +128,7 @@ async fn settle_part(writer: &mut Writer, part: &[Settle]) -> Result<(), Fault> 
             Ok(()) => {
                 let took = writer.clock().steady().since(begun);
                 writer.went_well(part.len(), took);
-                writer.hot.marks.lock().settle(&rows.marks);
+                writer.hot.holdings.marks().settle(&rows.marks);
                 return Ok(());
             }
             Err(fault) if fault.is_passing() => {}
@@ -240,7 +240,7 @@ impl<'a> Rows<'a> {
             counter,
         };
         let (mut tallies, mut settled) = (Tallies::default(), HashMap::new());
-        let marks = writer.hot.marks.lock();
+        let marks = writer.hot.holdings.marks();
         for settle in part {
             match settle {
                 Settle::Outcome(outcome) => rows.outcome(outcome, &mut tallies, &mut settled),

@@ -14,6 +14,7 @@ use super::Hot;
 use super::hand::{Failed, Hand, Step};
 use super::parts::Part;
 use super::statements::{LAST_BATCH, PROVE};
+use crate::lease::{Count, Turn, longest_transaction, was_committed};
 use crate::postgres::membership::Membership;
 use crate::postgres::settings::PostgresSettings;
 use crate::postgres::{Fault, PostgresStore};
@@ -27,22 +28,15 @@ pub(super) struct Writer {
     pub(super) membership: Arc<Membership>,
     pub(super) settings: Arc<PostgresSettings>,
     pool: Pool,
-    number: i16,
     hand: Option<Hand>,
-    batch: i64,
-    /// The incarnation that `batch` counts for.
-    incarnation: i64,
+    count: Count,
     pause: Duration,
     /// Before this nobody tries to connect again.
     not_before: Timestamp,
 }
 
 /// What proves the lease, and belongs to one transaction.
-pub(super) struct Proof {
-    incarnation: i64,
-    number: i16,
-    batch: i64,
-}
+pub(super) struct Proof(Turn);
 
 impl Proof {
     /// What a transaction begins with.
@@ -53,17 +47,17 @@ impl Proof {
     }
 
     fn values(&self) -> Vec<&(dyn ToSql + Sync)> {
-        vec![&self.incarnation, &self.number, &self.batch]
+        vec![&self.0.incarnation, &self.0.number, &self.0.batch]
     }
 
-    /// Under which number this transaction's messages are marked as open: no other transaction of this node has it.
-    pub(super) const fn mark(&self) -> i64 {
-        self.batch * 16 + self.number as i64
+    /// Which transaction it belongs to.
+    pub(super) const fn turn(&self) -> &Turn {
+        &self.0
     }
 
     /// Whose rows these are.
     pub(super) const fn owner(&self) -> i64 {
-        self.incarnation
+        self.0.incarnation
     }
 }
 
@@ -74,10 +68,8 @@ impl Writer {
             membership: Arc::clone(&store.membership),
             settings: Arc::clone(&store.settings),
             pool: store.pool.clone(),
-            number,
             hand: None,
-            batch: 0,
-            incarnation: 0,
+            count: Count::new(number),
             pause: AGAIN.0,
             not_before: Timestamp::from_micros(i64::MIN),
         }
@@ -85,7 +77,7 @@ impl Writer {
 
     /// The row of this writer's in each counter.
     pub(super) fn counter(&self) -> i32 {
-        i32::from(self.membership.slot()) * 16 + i32::from(self.number)
+        i32::from(self.membership.slot()) * 16 + i32::from(self.count.number())
     }
 
     /// Where it reads the time.
@@ -95,16 +87,7 @@ impl Writer {
 
     /// Begins another transaction: what it is proved with.
     pub(super) fn next(&mut self) -> Proof {
-        let incarnation = self.membership.incarnation();
-        if incarnation != self.incarnation {
-            (self.incarnation, self.batch) = (incarnation, 0);
-        }
-        self.batch += 1;
-        Proof {
-            incarnation,
-            number: self.number,
-            batch: self.batch,
-        }
+        Proof(self.count.next(self.membership.incarnation()))
     }
 
     /// The connection; it is made if there is none.
@@ -141,7 +124,7 @@ impl Writer {
 
     /// The longest that a transaction may take: then it has failed before others may take over.
     fn limit(&self) -> Duration {
-        self.settings.lease * 4 / 5
+        longest_transaction(self.settings.lease)
     }
 
     /// Runs the first part of a transaction, within the time that it has.
@@ -200,8 +183,7 @@ impl Writer {
     async fn was_committed(&mut self, proof: &Proof) -> bool {
         loop {
             match self.last_batch(proof).await {
-                Ok(Some(batch)) => return batch == proof.batch,
-                Ok(None) => return false,
+                Ok(last) => return was_committed(proof.turn(), last),
                 Err(fault) => {
                     self.let_go();
                     self.hot.failed(&fault);
@@ -228,7 +210,7 @@ impl Writer {
     /// The lease of the last transaction is not this node's any more. If that was an earlier incarnation's, the present
     /// one knows already.
     pub(super) fn was_fenced(&self) {
-        if self.incarnation == self.membership.incarnation() {
+        if self.count.incarnation() == self.membership.incarnation() {
             self.hot.fence();
         }
     }
@@ -281,6 +263,9 @@ mod tests {
         assert!(matches!(refused, Err(Failed::Undone(fault))
             if fault.code() == Some(&SqlState::DIVISION_BY_ZERO)));
         hand.commit_one(vec![next.part()]).await.unwrap();
-        assert_eq!(writer.last_batch(&next).await.unwrap(), Some(next.batch));
+        assert_eq!(
+            writer.last_batch(&next).await.unwrap(),
+            Some(next.turn().batch)
+        );
     }
 }

@@ -7,7 +7,7 @@ use ringbolt_model::MessageId;
 
 /// The marks of this incarnation, as its writers know them.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub struct Marks {
     messages: HashMap<MessageId, Mark>,
     /// How many messages of each transaction are left.
     batches: HashMap<i64, usize>,
@@ -21,26 +21,26 @@ struct Mark {
 
 /// What a transaction settles of them.
 #[derive(Debug, Default)]
-pub(super) struct Settled {
+pub struct Settled {
     by: HashMap<MessageId, usize>,
     /// The rows that go.
-    pub(super) batches: Vec<i64>,
+    pub batches: Vec<i64>,
 }
 
 impl Marks {
     /// A message was accepted in this transaction with so many deliveries in memory.
-    pub(super) fn open(&mut self, batch: i64, message: MessageId, left: usize) {
+    pub fn open(&mut self, batch: i64, message: MessageId, left: usize) {
         self.messages.insert(message, Mark { batch, left });
         *self.batches.entry(batch).or_default() += 1;
     }
 
     /// Whether deliveries of a message are in this node's memory.
-    pub(super) fn knows(&self, message: MessageId) -> bool {
+    pub fn knows(&self, message: MessageId) -> bool {
         self.messages.contains_key(&message)
     }
 
     /// Which rows go when so many deliveries of messages are settled. Nothing changes yet.
-    pub(super) fn would_settle(&self, by: HashMap<MessageId, usize>) -> Settled {
+    pub fn would_settle(&self, by: HashMap<MessageId, usize>) -> Settled {
         let mut ended: HashMap<i64, usize> = HashMap::new();
         for (message, count) in &by {
             if let Some(mark) = self.messages.get(message)
@@ -60,7 +60,7 @@ impl Marks {
     }
 
     /// The transaction is on disk.
-    pub(super) fn settle(&mut self, settled: &Settled) {
+    pub fn settle(&mut self, settled: &Settled) {
         for (message, count) in &settled.by {
             let Some(mark) = self.messages.get_mut(message) else {
                 continue;
@@ -81,7 +81,7 @@ impl Marks {
     }
 
     /// Others have all of it.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         *self = Self::default();
     }
 }
